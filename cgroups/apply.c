@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cgroups/cg.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "cgroups/devices.h"
+#include "cgroups/limits.h"
+#include "cgroups/priv.h"
+#include "cgroups/procs.h"
+#include "cgroups/stat.h"
+#include "cgroups/v2.h"
+
+struct applying {
+	struct cg *cg;
+	const struct cg_limits *limits;
+	uint32_t held_v1;
+	bool update;
+};
+
+/* A v2 file is missing: its controller is not handed down to us yet. */
+static int enable(void *arg, enum cg_ctl ctl, struct err *e)
+{
+	const struct applying *a = arg;
+
+	if (a->held_v1 & CG_BIT(ctl))
+		return 0;
+	return cg_v2_enable(a->cg->mount, a->cg->path, ctl, e);
+}
+
+static int add_controller(const struct applying *a, enum cg_ctl ctl,
+			  struct cg_set *set, struct err *e)
+{
+	const struct cg *cg = a->cg;
+
+	if (a->held_v1 & CG_BIT(ctl))
+		return cg_limits_add(&cg_limits_v1, ctl, a->limits,
+				     cg_v1_fd(&cg->v1, ctl), set, e);
+	if (cg->fd < 0)
+		return err_set(e, -EOPNOTSUPP,
+			       "this host has no controller '%s'",
+			       cg_ctl_name(ctl));
+	return cg_limits_add(&cg_limits_v2, ctl, a->limits, cg->fd, set, e);
+}
+
+static int add_all(const struct applying *a, struct cg_set *set, struct err *e)
+{
+	uint32_t needs = cg_limits_controllers(a->limits);
+	int r = 0;
+
+	for (unsigned int i = 0; i < CG_CTL_CORE && r == 0; i++) {
+		if (needs & CG_BIT(i))
+			r = add_controller(a, (enum cg_ctl)i, set, e);
+	}
+	if (r == 0 && a->limits->unified.n > 0 && a->cg->fd < 0)
+		return err_set(e, -EOPNOTSUPP,
+			       "unified: this host has no cgroup v2");
+	return r < 0 ? r
+		     : cg_limits_add_unified(a->limits, a->held_v1, a->cg->fd,
+					     set, e);
+}
+
+static int apply_devices(const struct applying *a, struct err *e)
+{
+	const struct cg_device_rules *rules = &a->limits->devices;
+	int fd;
+
+	if (rules->n == 0)
+		return 0;
+	/* A group that was there may have a program of ours from before. */
+	if (a->cg->fd >= 0)
+		return cg_devices_attach(a->cg->fd, rules,
+					 !a->update && a->cg->made, e);
+	fd = cg_v1_fd(&a->cg->v1, CG_CTL_DEVICES);
+	if (fd < 0)
+		return err_set(e, -EOPNOTSUPP,
+			       "this host has no controller 'devices'");
+	return cg_v1_devices(fd, rules->v, rules->n, e);
+}
+
+/* The kernel would kill until the new maximum is met. */
+static int check_usage(const struct applying *a, struct err *e)
+{
+	bool v1 = a->held_v1 & CG_BIT(CG_CTL_MEMORY);
+	int fd = v1 ? cg_v1_fd(&a->cg->v1, CG_CTL_MEMORY) : a->cg->fd;
+	uint64_t now = 0;
+	int r;
+
+	if (!a->limits->memory_check_usage || !a->limits->memory_max.set ||
+	    a->limits->memory_max.v < 0 || !a->update)
+		return 0;
+	r = cg_stat_file(fd, v1 ? "memory.usage_in_bytes" : "memory.current",
+			 &now, e);
+	if (r < 0)
+		return r;
+	if (now > (uint64_t)a->limits->memory_max.v)
+		return err_set(e, -EBUSY,
+			       "memory_max: %" PRIi64 " is below the %" PRIu64
+			       " in use",
+			       a->limits->memory_max.v, now);
+	return 0;
+}
+
+/* Files first, where the kernel says no; then devices; systemd at the end. */
+static int write_all(struct applying *a, struct err *e)
+{
+	const struct cg_set_how how = {
+		.undo = a->update,
+		.enable = enable,
+		.arg = a,
+	};
+	_cleanup_(cg_set_done) struct cg_set set = { 0 };
+	int r;
+
+	r = check_usage(a, e);
+	if (r == 0)
+		r = add_all(a, &set, e);
+	if (r == 0)
+		r = cg_set_write(&set, &how, e);
+	if (r < 0)
+		return r;
+	r = apply_devices(a, e);
+	if (r == 0 && a->update && a->cg->unit.name)
+		r = cg_systemd_set(&a->cg->unit, a->limits, e);
+	if (r < 0)
+		cg_set_undo(&set);
+	return r;
+}
+
+int cg_write_limits(struct cg *cg, const struct cg_host *host,
+		    const struct cg_limits *limits, bool update, struct err *e)
+{
+	struct applying a = {
+		.cg = cg,
+		.limits = limits,
+		.held_v1 = host->v1.controllers,
+		.update = update,
+	};
+
+	return write_all(&a, e);
+}
+
+/* --- update ---------------------------------------------------------------*/
+
+/* Gives how many there were. */
+static int move_present(struct cg *cg, size_t first, struct err *e)
+{
+	_cleanup_(cg_procs_done) struct cg_procs p = { 0 };
+	int r = cg_pids(cg, &p.v, &p.n, e);
+
+	for (size_t i = 0; i < p.n && r >= 0; i++) {
+		r = cg_v1_join(&cg->v1, first, p.v[i], e);
+		if (r == -ESRCH)
+			r = 0;
+	}
+	return r < 0 ? r : (int)p.n;
+}
+
+/* Moves everybody into the groups from first on; who is forked meanwhile is
+ * found by the next round. */
+static int move_all(struct cg *cg, size_t first, struct err *e)
+{
+	int before = -1;
+
+	for (int round = 0; round < 100; round++) {
+		int n = move_present(cg, first, e);
+
+		if (n < 0 || n == before)
+			return MIN_OF(n, 0);
+		before = n;
+	}
+	return err_set(e, -EAGAIN,
+		       "processes appear faster than they can be moved");
+}
+
+/* A v1 controller that nothing has needed so far. */
+static int add_hierarchies(struct cg *cg, const struct cg_host *host,
+			   uint32_t needs, struct err *e)
+{
+	struct cg_v1_place place = { 0 };
+	size_t first = cg->v1.n;
+	int r;
+
+	needs &= host->v1.controllers & ~cg_v1_controllers(&cg->v1);
+	if (!needs)
+		return 0;
+	if (!cg->path)
+		return err_set(
+			e, -EOPNOTSUPP,
+			"the container was made without the controllers asked for");
+	place.path = cg->path + strlen(cg->mount);
+	r = cg_v1_make(&cg->v1, &host->v1, needs, &place, e);
+	return r < 0 ? r : move_all(cg, first, e);
+}
+
+int cg_apply(struct cg *cg, const struct cg_limits *limits, struct err *e)
+{
+	_cleanup_(cg_host_done) struct cg_host host = { 0 };
+	int r;
+
+	if (!cg_limits_any(limits))
+		return 0;
+	if (cg->fd < 0 && cg->v1.n == 0)
+		return err_set(e, -EOPNOTSUPP,
+			       "there is no cgroup, so no limit can be set");
+	r = cg_host_find(&host, e);
+	if (r == 0 && cg->fd >= 0 && !cg->mount) {
+		cg->mount = host.v2 ? strdup(host.v2) : NULL;
+		if (!cg->mount || !str_starts(cg->path, cg->mount))
+			return err_set(
+				e, -ENOENT,
+				"cgroup '%s' is not in the tree of this host",
+				cg->path);
+	}
+	if (r == 0)
+		r = add_hierarchies(cg, &host, cg_limits_controllers(limits),
+				    e);
+	return r < 0 ? r : cg_write_limits(cg, &host, limits, true, e);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What a struct cg consists of. A group stands in up to two kinds of trees:
+ * the v2 one (fd >= 0) and any number of v1 hierarchies (v1.n > 0). Processes
+ * are found, frozen and killed in the v2 group where there is one; limits are
+ * written where their controller is.
+ */
+#include "cgroups/cg.h"
+#include "cgroups/host.h"
+#include "cgroups/systemd.h"
+#include "cgroups/v1.h"
+
+struct cg {
+	int driver;
+
+	char *mount;	 /* of cgroup2; NULL until it is needed */
+	char *path;	 /* the group, below mount */
+	int fd;		 /* O_PATH; -1 when there is no v2 group */
+	bool unfinished; /* cg_finish() has to come */
+	bool made;	 /* by us, just now: not found there */
+	bool foreign;	 /* a user manager's: we may not clone into it */
+	char *below;	 /* where in the unit: "/a/b"; NULL: it itself */
+
+	struct cg_v1 v1;
+	uint64_t oom_kills; /* as last read */
+	struct cg_unit unit;
+};
+
+/* An empty handle. */
+MUST_CHECK int cg_new(int driver, struct cg **ret, struct err *e);
+
+/*
+ * Writes the limits (limits.h) and device rules. held_v1: the controllers that
+ * this host has in v1 hierarchies. update: the group is in use; all or none.
+ */
+MUST_CHECK int cg_write_limits(struct cg *cg, const struct cg_host *host,
+			       const struct cg_limits *limits, bool update,
+			       struct err *e);
