@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/oci/hooks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/proc.h"
+
+static int timeout_ms(const struct plan_hook *h)
+{
+	if (!h->timeout.set)
+		return 0;
+	return (int)(MIN_OF(h->timeout.v, (int64_t)INT32_MAX / 1000) * 1000);
+}
+
+static int run_one(const struct plan_hook *h, const char *state, struct err *e)
+{
+	char *only_path[] = { h->path, NULL };
+	char *nothing[] = { NULL };
+	struct proc_run run = {
+		.path = h->path,
+		.argv = h->args && h->args[0] ? h->args : only_path,
+		.env = h->env ? h->env : nothing,
+		.input = state,
+		.input_len = strlen(state),
+		.timeout_ms = timeout_ms(h),
+		.quiet = true,
+	};
+	int r;
+
+	r = proc_run(&run, e);
+	return r > 0 ? -ECHILD : r; /* proc_run() has put it into words */
+}
+
+int hooks_run(const struct plan *plan, enum plan_hook_kind kind,
+	      const char *state, struct err *e)
+{
+	const struct plan_hooks *hooks = &plan->hooks[kind];
+	const char *name = plan_hook_names[kind];
+	int r;
+
+	for (size_t i = 0; i < hooks->n; i++) {
+		struct err why = { 0 };
+
+		log_debug("%s hook [%zu]: run '%s'", name, i, hooks->v[i].path);
+		r = run_one(&hooks->v[i], state, &why);
+		if (r == 0)
+			continue;
+		if (kind != PLAN_HOOK_POSTSTOP)
+			return err_set(e, r, "%s hook [%zu]: %s", name, i,
+				       err_text(&why));
+		log_warning("%s hook [%zu]: %s", name, i, err_text(&why));
+	}
+	return 0;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "src/oci/plan_parts.h"
+
+/*
+ * What the specification has no key for is said by annotations "moat.*". One
+ * that we do not know is refused: a misspelt isolation must not end as none.
+ */
+
+#define PREFIX "moat."
+
+static int take_isolation(struct plan_draft *d, const char *v, struct err *e)
+{
+	for (int i = 0; plan_isolation_names[i]; i++) {
+		if (!str_eq(v, plan_isolation_names[i]))
+			continue;
+		d->plan->isolation = i;
+		return 0;
+	}
+	return err_set(e, -EINVAL, "'%.64s' is not one of container, vm", v);
+}
+
+#define LAYERS_MAX 500 /* of an overlay */
+
+static int take_layers(struct plan_draft *d, const char *v, struct err *e)
+{
+	struct ns_root *root = &d->plan->root;
+	int r;
+
+	if (*v == '\0')
+		return err_set(e, -EINVAL, "empty");
+	if (plan_count(v, ':') >= LAYERS_MAX)
+		return err_set(e, -EINVAL, "more than %d layers", LAYERS_MAX);
+	if (strv_split(v, ':', &root->layers) < 0)
+		return err_nomem(e);
+	for (char **p = root->layers; *p; p++) {
+		r = plan_copy_path(*p, p, e);
+		if (r < 0)
+			return err_wrap(e, r, "[%td]", p - root->layers);
+	}
+	return 0;
+}
+
+static int take_scratch(struct plan_draft *d, const char *v, struct err *e)
+{
+	return plan_copy_path(v, &d->plan->root.scratch, e);
+}
+
+static int take_bytes(const char *v, uint64_t *ret, struct err *e)
+{
+	if (str_to_bytes(v, ret) == 0 && *ret > 0)
+		return 0;
+	return err_set(e, -EINVAL, "'%.64s' is not a size like 512m or 2g", v);
+}
+
+static int take_scratch_size(struct plan_draft *d, const char *v, struct err *e)
+{
+	return take_bytes(v, &d->plan->root.scratch_size, e);
+}
+
+static int take_kernel(struct plan_draft *d, const char *v, struct err *e)
+{
+	return plan_copy_path(v, &d->plan->vm.kernel, e);
+}
+
+static int take_backend(struct plan_draft *d, const char *v, struct err *e)
+{
+	static const char *const backends[] = { "auto", "kvm", "qemu" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (str_eq(v, backends[i]))
+			return plan_copy(v, &d->plan->vm.backend, e);
+	return err_set(e, -EINVAL, "'%.64s' is not one of auto, kvm, qemu", v);
+}
+
+static int take_vcpus(struct plan_draft *d, const char *v, struct err *e)
+{
+	if (str_to_u32(v, &d->vm_vcpus.v) < 0 || d->vm_vcpus.v == 0)
+		return err_set(e, -EINVAL, "'%.64s' is not a number of vCPUs",
+			       v);
+	d->vm_vcpus.set = true;
+	return 0;
+}
+
+static int take_memory(struct plan_draft *d, const char *v, struct err *e)
+{
+	d->vm_memory.set = true;
+	return take_bytes(v, &d->vm_memory.v, e);
+}
+
+static int take_cmdline(struct plan_draft *d, const char *v, struct err *e)
+{
+	if (strpbrk(v, "\n\r"))
+		return err_set(e, -EINVAL, "a line break");
+	return plan_copy(v, &d->plan->vm.cmdline, e);
+}
+
+static int take_timeout(struct plan_draft *d, const char *v, struct err *e)
+{
+	uint64_t nano;
+
+	if (str_to_nano(v, &nano) < 0 || nano < 1000000 ||
+	    nano / 1000000 > INT32_MAX)
+		return err_set(e, -EINVAL, "'%.64s' is not a time in seconds",
+			       v);
+	d->plan->vm.timeout_ms = (uint32_t)(nano / 1000000);
+	return 0;
+}
+
+static const struct key {
+	const char *name; /* behind the prefix */
+	int (*take)(struct plan_draft *d, const char *value, struct err *e);
+} keys[] = {
+	{ "isolation", take_isolation },
+	{ "rootfs.layers", take_layers },
+	{ "rootfs.scratch", take_scratch },
+	{ "rootfs.scratch-size", take_scratch_size },
+	{ "vm.kernel", take_kernel },
+	{ "vm.backend", take_backend },
+	{ "vm.vcpus", take_vcpus },
+	{ "vm.memory", take_memory },
+	{ "vm.cmdline", take_cmdline },
+	{ "vm.timeout", take_timeout },
+};
+
+static int take(struct plan_draft *d, const char *key, const char *value,
+		struct err *e)
+{
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!str_eq(key + strlen(PREFIX), keys[i].name))
+			continue;
+		r = keys[i].take(d, value, e);
+		return r < 0 ? err_wrap(e, r, "%s", key) : 0;
+	}
+	return err_set(e, -EINVAL, "'%.128s' is not an annotation of moat",
+		       key);
+}
+
+static int copy_map(const struct json_map *from, struct json_map *to,
+		    struct err *e)
+{
+	int r;
+
+	r = plan_copy_list(from->keys, &to->keys, e);
+	if (r < 0)
+		return r;
+	to->n = from->n;
+	return plan_copy_list(from->values, &to->values, e);
+}
+
+int plan_add_annotations(struct plan_draft *d, struct err *e)
+{
+	const struct json_map *a = &d->spec->annotations;
+	int r;
+
+	/* Whoever describes a virtual machine wants one, and less isolation
+	 * than was asked for must be asked for by name. */
+	if (d->ctx->isolation_vm || d->spec->vm)
+		d->plan->isolation = PLAN_VM;
+	for (size_t i = 0; i < a->n; i++) {
+		if (!str_starts(a->keys[i], PREFIX))
+			continue;
+		r = take(d, a->keys[i], a->values[i], e);
+		if (r < 0)
+			return r;
+	}
+	return copy_map(a, &d->plan->annotations, e);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/mount.h>
+
+#include "src/oci/plan_split.h"
+#include "tests/unit/oci-plan.h"
+
+#define HEAD                                                                   \
+	"{\"ociVersion\":\"1.0.0\","                                           \
+	"\"process\":{\"args\":[\"a\"],\"cwd\":\"/w\",\"user\":{\"uid\":5},"   \
+	"\"apparmorProfile\":\"p\",\"oomScoreAdj\":7,"                         \
+	"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"hard\":9,\"soft\":9}]},"   \
+	"\"root\":{\"path\":\"r\",\"readonly\":true},\"hostname\":\"h\","      \
+	"\"annotations\":{\"moat.isolation\":\"vm\"},"
+#define NAMESPACES                                                             \
+	"\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"},"         \
+	"{\"type\":\"uts\"}]"
+
+static const char whole[] = HEAD
+	"\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\","
+	"\"source\":\"proc\"},"
+	"{\"destination\":\"/run\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"},"
+	"{\"destination\":\"/run/v\",\"type\":\"bind\",\"source\":\"/srv\","
+	"\"options\":[\"rbind\",\"ro\"]}],"
+	"\"hooks\":{\"prestart\":[{\"path\":\"/h\"}],"
+	"\"startContainer\":[{\"path\":\"/s\"}]},"
+	"\"linux\":{" NAMESPACES ",\"resources\":{\"pids\":{\"limit\":20},"
+	"\"memory\":{\"limit\":67108864},\"cpu\":{\"shares\":512}}}}";
+
+struct halves {
+	struct plan whole, host, guest;
+};
+
+static void halves_done(struct halves *h)
+{
+	plan_done(&h->whole);
+	plan_done(&h->host);
+	plan_done(&h->guest);
+}
+
+static int split(const char *text, bool rootless, struct halves *h,
+		 struct err *e)
+{
+	int r = test_parse(text, &test_machine, &h->whole, e);
+
+	return r < 0 ? r
+		     : plan_split(&h->whole, rootless, &h->host, &h->guest, e);
+}
+
+#define SPLIT(h, text, rootless)                                               \
+	_cleanup_(halves_done) struct halves h = { 0 };                        \
+	struct err e = { 0 };                                                  \
+	REQUIRE_OK(split(text, rootless, &h, &e), &e)
+
+TEST(binds_are_gathered_on_the_host_and_placed_in_the_guest)
+{
+	SPLIT(h, whole, false);
+
+	REQUIRE(h.host.mounts.n == 1 && h.guest.mounts.n == 3);
+	(void)CHECK_STR(h.host.mounts.v[0].source, "/srv");
+	(void)CHECK_STR(h.host.mounts.v[0].target, "/m2");
+	(void)CHECK(h.host.mounts.v[0].set == h.guest.mounts.v[2].set);
+	(void)CHECK_STR(h.guest.mounts.v[1].target, "/run");
+	(void)CHECK_STR(h.guest.mounts.v[2].source, PLAN_SHARE "/m2");
+	(void)CHECK_STR(h.guest.mounts.v[2].target, "/run/v");
+}
+
+TEST(the_root_is_put_together_on_the_host)
+{
+	SPLIT(h, whole, false);
+
+	(void)CHECK_STR(h.host.root.path, "/bundle/r");
+	(void)CHECK_STR(h.guest.root.path, PLAN_SHARE "/" PLAN_SHARE_ROOT);
+	(void)CHECK(h.host.root.readonly && h.guest.root.readonly);
+}
+
+TEST(the_network_is_the_hosts_and_the_pids_are_both)
+{
+	SPLIT(h, whole, false);
+
+	(void)CHECK(plan_makes(&h.host, NS_NET) &&
+		    !plan_owns(&h.guest, NS_NET));
+	(void)CHECK(h.guest.loopback_up);
+	/* The program shares the machine's pids, as it asked for; what serves
+	 * the machine shares nobody's. */
+	(void)CHECK(plan_makes(&h.host, NS_PID) &&
+		    !plan_owns(&h.guest, NS_PID));
+	(void)CHECK(plan_makes(&h.guest, NS_UTS));
+	(void)CHECK_STR(h.guest.hostname, "h");
+}
+
+TEST(limits_bind_where_they_can)
+{
+	SPLIT(h, whole, false);
+
+	/* A guest is never smaller than 128 MiB; its group has room for it. */
+	(void)CHECK_INT(h.whole.vm.memory, 128 << 20);
+	(void)CHECK_INT(h.host.limits.memory_max.v,
+			(128 << 20) + h.whole.vm.overhead);
+	(void)CHECK_INT(h.guest.limits.memory_max.v, 64 << 20);
+	(void)CHECK(!h.host.limits.pids_max.set);
+	(void)CHECK_INT(h.guest.limits.pids_max.v, 20);
+	(void)CHECK_INT(h.host.limits.cpu_shares.v, 512);
+	(void)CHECK(!h.guest.limits.cpu_shares.set);
+	(void)CHECK(h.host.limits.devices.n == 0 &&
+		    h.guest.limits.devices.n > 0);
+}
+
+TEST(the_program_is_the_guests)
+{
+	SPLIT(h, whole, false);
+
+	(void)CHECK_STR(h.guest.process.args[0], "a");
+	(void)CHECK_INT(h.guest.process.user.uid, 5);
+	(void)CHECK(h.guest.process.rlimits.n == 1 &&
+		    !h.guest.process.apparmor);
+	(void)CHECK_STR(h.host.process.cwd, "/");
+	(void)CHECK(h.host.process.rlimits.n == 0);
+	(void)CHECK_INT(h.host.process.oom_score_adj.v, 7);
+	(void)CHECK_INT(h.host.process.user.uid, 0);
+}
+
+TEST(hooks_run_where_their_namespaces_are)
+{
+	SPLIT(h, whole, false);
+
+	(void)CHECK_INT(h.host.hooks[PLAN_HOOK_PRESTART].n, 1);
+	(void)CHECK_INT(h.host.hooks[PLAN_HOOK_START_CONTAINER].n, 0);
+	(void)CHECK_INT(h.guest.hooks[PLAN_HOOK_PRESTART].n, 0);
+	(void)CHECK_INT(h.guest.hooks[PLAN_HOOK_START_CONTAINER].n, 1);
+}
+
+TEST(the_guests_half_needs_nothing_of_the_machine)
+{
+	SPLIT(h, whole, false);
+
+	(void)CHECK_INT(h.guest.isolation, PLAN_CONTAINER);
+	(void)CHECK(!h.guest.vm.kernel && h.guest.annotations.n == 0);
+	(void)CHECK_STR(h.guest.cgroup.path, "/environment");
+}
+
+static const char mapped[] =
+	HEAD "\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":100000,"
+	     "\"size\":65536}],\"gidMappings\":[{\"containerID\":0,"
+	     "\"hostID\":100000,\"size\":65536}],"
+	     "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"},"
+	     "{\"type\":\"user\"},{\"type\":\"uts\"}]}}";
+
+TEST(a_user_namespace_is_made_where_the_files_are_reached)
+{
+	SPLIT(h, mapped, false);
+
+	(void)CHECK(!plan_owns(&h.host, NS_USER) && h.host.map.uids.n == 0);
+	(void)CHECK(plan_makes(&h.guest, NS_USER) && h.guest.map.uids.n == 1 &&
+		    h.guest.root.in_userns);
+}
+
+TEST(without_root_the_hosts_half_has_the_user_namespace)
+{
+	SPLIT(h, mapped, true);
+
+	(void)CHECK(plan_makes(&h.host, NS_USER) && h.host.map.uids.n == 1);
+	(void)CHECK(!plan_owns(&h.guest, NS_USER) && h.guest.map.uids.n == 0 &&
+		    !h.guest.root.in_userns);
+}
+
+static const struct {
+	const char *text, *want;
+} refused[] = {
+	{ HEAD
+	  "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"}]}}",
+	  "cannot share the host's" },
+	{ HEAD
+	  "\"linux\":{\"namespaces\":[{\"type\":\"mount\",\"path\":\"/x\"},{\"type\":\"uts\"},"
+	  "{\"type\":\"network\"}]}}",
+	  "mount namespace" },
+	{ HEAD "\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/dev/sda\","
+	       "\"type\":\"b\",\"major\":8,\"minor\":0}]}}",
+	  "'/dev/sda'" },
+	{ HEAD "\"linux\":{" NAMESPACES ",\"netDevices\":{\"eth9\":{}}}}",
+	  "'eth9'" },
+	{ HEAD "\"linux\":{" NAMESPACES
+	       ",\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\","
+	       "\"listenerPath\":\"/l\",\"syscalls\":[{\"names\":[\"read\"],"
+	       "\"action\":\"SCMP_ACT_NOTIFY\"}]}}}",
+	  "listener" },
+};
+
+TEST(what_a_guest_cannot_have_is_refused_by_name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		_cleanup_(halves_done) struct halves h = { 0 };
+		struct err e = { 0 };
+
+		(void)CHECK(split(refused[i].text, false, &h, &e) < 0);
+		if (!CHECK_HAS(e.text, refused[i].want))
+			tap_note("row %zu", i);
+	}
+}
+
+static const struct tap_test tests[] = {
+	TAP(binds_are_gathered_on_the_host_and_placed_in_the_guest),
+	TAP(the_root_is_put_together_on_the_host),
+	TAP(the_network_is_the_hosts_and_the_pids_are_both),
+	TAP(limits_bind_where_they_can),
+	TAP(the_program_is_the_guests),
+	TAP(hooks_run_where_their_namespaces_are),
+	TAP(the_guests_half_needs_nothing_of_the_machine),
+	TAP(a_user_namespace_is_made_where_the_files_are_reached),
+	TAP(without_root_the_hosts_half_has_the_user_namespace),
+	TAP(what_a_guest_cannot_have_is_refused_by_name),
+};
+
+int main(void)
+{
+	return tap_run(tests, ARRAY_SIZE(tests));
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/oci-plan.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+/* A micro-VM with the given resources, and more keys. */
+static int plan_vm(const char *resources, const char *more,
+		   const struct plan_context *ctx, struct plan *p,
+		   struct err *e)
+{
+	autofree char *text =
+		str_printf("{\"ociVersion\":\"1.3.0\","
+			   "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},"
+			   "\"root\":{\"path\":\"r\"},"
+			   "\"linux\":{\"namespaces\":[{\"type\":\"mount\"}],"
+			   "\"resources\":{%s}}%s%s}",
+			   resources, *more ? "," : "", more);
+
+	return test_parse(text, ctx, p, e);
+}
+
+TEST(a_machine_is_as_large_as_its_limits)
+{
+	/* clang-format off */
+	static const struct {
+		const char *resources;
+		uint32_t vcpus;
+		uint64_t memory;
+	} rows[] = {
+		{ "", 4, 512 * MIB },
+		{ "\"cpu\":{\"quota\":150000}", 2, 512 * MIB },
+		{ "\"cpu\":{\"quota\":100000,\"period\":100000}", 1, 512 * MIB },
+		{ "\"cpu\":{\"quota\":1000,\"period\":100000}", 1, 512 * MIB },
+		{ "\"cpu\":{\"quota\":-1}", 4, 512 * MIB },
+		{ "\"cpu\":{\"quota\":100000,\"period\":50000}", 2, 512 * MIB },
+		{ "\"cpu\":{\"quota\":9900000}", 4, 512 * MIB },
+		{ "\"cpu\":{\"cpus\":\"0,2\"}", 2, 512 * MIB },
+		{ "\"cpu\":{\"cpus\":\"0-63\"}", 4, 512 * MIB },
+		{ "\"cpu\":{\"cpus\":\"1\",\"quota\":300000}", 1, 512 * MIB },
+		{ "\"memory\":{\"limit\":1073741824}", 4, 1024 * MIB },
+		{ "\"memory\":{\"limit\":1000000000}", 4, 954 * MIB },
+		{ "\"memory\":{\"limit\":1}", 4, 128 * MIB },
+		{ "\"memory\":{\"limit\":-1}", 4, 512 * MIB },
+		{ "\"memory\":{\"limit\":9223372036854771712}", 4, 8192 * MIB },
+	};
+	/* clang-format on */
+	struct plan_context ctx = test_machine;
+
+	ctx.isolation_vm = true;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(plan_done) struct plan p = { 0 };
+		struct err e = { 0 };
+
+		if (!CHECK_OK(plan_vm(rows[i].resources, "", &ctx, &p, &e),
+			      &e) ||
+		    !CHECK_INT(p.vm.vcpus, rows[i].vcpus) ||
+		    !CHECK_INT(p.vm.memory, rows[i].memory))
+			tap_note("with %s", rows[i].resources);
+		(void)CHECK(p.vm.overhead > 64 * MIB);
+	}
+}
+
+TEST(what_is_asked_for_by_name_counts_before_limits)
+{
+	static const char limits[] = "\"cpu\":{\"quota\":100000},"
+				     "\"memory\":{\"limit\":1073741824}";
+	static const char hardware[] =
+		"\"vm\":{\"hwConfig\":{\"vcpus\":3,\"memory\":268435456}}";
+	static const char notes[] =
+		"\"annotations\":{\"moat.vm.vcpus\":\"2\","
+		"\"moat.vm.memory\":\"256m\",\"moat.isolation\":\"vm\"}";
+	_cleanup_(plan_done) struct plan p = { 0 }, q = { 0 };
+	struct err e = { 0 };
+
+	REQUIRE_OK(plan_vm(limits, hardware, &test_machine, &p, &e), &e);
+	(void)CHECK_INT(p.isolation, PLAN_VM);
+	(void)CHECK_INT(p.vm.vcpus, 3);
+	(void)CHECK_INT(p.vm.memory, 256 * MIB);
+	REQUIRE_OK(plan_vm(limits, notes, &test_machine, &q, &e), &e);
+	(void)CHECK_INT(q.vm.vcpus, 2);
+	(void)CHECK_INT(q.vm.memory, 256 * MIB);
+}
+
+TEST(a_machine_is_described_by_its_file_and_annotations)
+{
+	static const char *const layers[] = { "/l/top", "/l/middle/x",
+					      "/l/bottom" };
+	_cleanup_(plan_done) struct plan p = { 0 };
+	struct err e = { 0 };
+
+	REQUIRE_OK(test_plan("vm.json", &test_machine, &p, &e), &e);
+	(void)CHECK_STR(p.vm.kernel, "/boot/vmlinuz-6.1");
+	(void)CHECK_STR(p.vm.initrd, "/boot/initrd");
+	(void)CHECK_STR(p.vm.cmdline, "loglevel=3 quiet debug");
+	(void)CHECK_STR(p.vm.backend, "qemu");
+	(void)CHECK_INT(p.vm.timeout_ms, 2500);
+	(void)CHECK_INT(p.vm.vcpus, 2);
+	(void)CHECK_INT(p.vm.memory, 954 * MIB);
+	(void)CHECK_INT(p.root.scratch_size, 64 * MIB);
+	REQUIRE(strv_len(p.root.layers) == ARRAY_SIZE(layers));
+	for (size_t i = 0; i < ARRAY_SIZE(layers); i++)
+		(void)CHECK_STR(p.root.layers[i], layers[i]);
+}
+
+TEST(a_container_needs_no_machine)
+{
+	static const char notes[] =
+		"\"annotations\":{\"moat.isolation\":\"container\","
+		"\"moat.vm.kernel\":\"/k\"},\"vm\":{}";
+	struct plan_context ctx = test_machine;
+	_cleanup_(plan_done) struct plan p = { 0 };
+	struct err e = { 0 };
+
+	ctx.isolation_vm = true; /* the annotation is the nearer word */
+	REQUIRE_OK(plan_vm("", notes, &ctx, &p, &e), &e);
+	(void)CHECK_INT(p.isolation, PLAN_CONTAINER);
+	(void)CHECK_STR(p.vm.kernel, NULL);
+	(void)CHECK_INT(p.vm.vcpus, 0);
+}
+
+TEST(defaults_of_a_machine)
+{
+	_cleanup_(plan_done) struct plan p = { 0 };
+	struct err e = { 0 };
+
+	REQUIRE_OK(plan_vm("", "\"vm\":{}", &test_machine, &p, &e), &e);
+	(void)CHECK_INT(p.isolation, PLAN_VM);
+	(void)CHECK_STR(p.vm.backend, "auto");
+	(void)CHECK_STR(p.vm.kernel, NULL);
+	(void)CHECK_STR(p.vm.cmdline, NULL);
+	(void)CHECK_INT(p.vm.timeout_ms, 20000);
+}
+
+static const struct tap_test tests[] = {
+	TAP(a_machine_is_as_large_as_its_limits),
+	TAP(what_is_asked_for_by_name_counts_before_limits),
+	TAP(a_machine_is_described_by_its_file_and_annotations),
+	TAP(a_container_needs_no_machine),
+	TAP(defaults_of_a_machine),
+};
+
+int main(void)
+{
+	return tap_run(tests, ARRAY_SIZE(tests));
+}
