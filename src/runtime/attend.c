@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/runtime/attend.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/proc.h"
+#include "src/runtime/console.h"
+
+/* What a person or a supervisor sends us is meant for the program. */
+static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
+				 SIGUSR2, SIGCONT, SIGWINCH, SIGTSTP, SIGTTIN,
+				 SIGTTOU, SIGALRM, SIGURG,   SIGPWR,  SIGIO,
+				 SIGCHLD, 0 };
+
+/* Children that are not the program: orphans that a subreaper inherits. */
+static int on_child(struct attend *a)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (!a->launch || pid != a->launch->pid)
+			continue;
+		a->status = proc_exit_status(status);
+		loop_quit(a->loop, 0);
+	}
+	return 0;
+}
+
+static int on_signal(void *arg, const struct signalfd_siginfo *si,
+		     struct err *e)
+{
+	struct attend *a = arg;
+	int sig = (int)si->ssi_signo;
+
+	if (sig == SIGCHLD)
+		return on_child(a);
+	if (sig == SIGWINCH && a->console) {
+		console_resize(a->console);
+		return 0;
+	}
+	if (a->launch && a->launch->pid > 0)
+		(void)!proc_pidfd_signal(a->launch->pidfd, sig);
+	return 0;
+}
+
+int attend_begin(struct attend *a, struct err *e)
+{
+	int r;
+
+	r = loop_new(&a->loop, e);
+	if (r < 0)
+		return r;
+	return loop_add_signals(a->loop, forwarded, on_signal, a, e);
+}
+
+const sigset_t *attend_mask(const struct attend *a)
+{
+	return loop_old_mask(a->loop);
+}
+
+int attend_wait(struct attend *a, struct launch *l, struct err *e)
+{
+	int r;
+
+	a->launch = l;
+	if (l->console >= 0) {
+		r = console_new(a->loop, l->console, &a->console, e);
+		if (r < 0)
+			return r;
+	}
+	/* It may have ended before we looked. */
+	r = loop_run(a->loop, e);
+	if (r < 0)
+		return r;
+	l->pid = 0;
+	return a->status;
+}
+
+void attend_done(struct attend *a)
+{
+	if (a->console)
+		console_free(a->console);
+	loop_free(a->loop);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/runtime/child_steps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "namespaces/sysctl.h"
+#include "namespaces/tty.h"
+#include "src/oci/hooks.h"
+#include "src/runtime/sync.h"
+
+#define HOOK_STATE_MAX (1U << 20)
+
+static struct ns_mount_env mount_env(const struct child *c)
+{
+	return rt_launch_mount_env(c->l, c->root);
+}
+
+int rt_step_root(struct child *c, struct err *e)
+{
+	c->root =
+		ns_root_open(&c->l->plan->root, steal_fd(&c->l->root_tree), e);
+	return c->root < 0 ? c->root : 0;
+}
+
+int rt_step_mounts(struct child *c, struct err *e)
+{
+	const struct plan *p = c->l->plan;
+	struct ns_mount_env env = mount_env(c);
+	int r;
+
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		r = ns_mount_attach(&p->mounts.v[i], &env, c->l->mount_trees[i],
+				    e);
+		if (r < 0)
+			return err_wrap(e, r, "[%zu]: mount '%s'", i,
+					p->mounts.v[i].target);
+	}
+	return 0;
+}
+
+int rt_step_devices(struct child *c, struct err *e)
+{
+	const struct plan *p = c->l->plan;
+	/* Nodes of a user namespace's making do not work, ever. */
+	bool may_mknod = !plan_owns(p, NS_USER);
+	int r;
+
+	r = ns_device_make(c->root, p->devices.v, p->devices.n, may_mknod, e);
+	if (r < 0)
+		return r;
+	return ns_device_links(c->root, e);
+}
+
+static int open_root(struct child *c, struct err *e)
+{
+	if (c->root >= 0)
+		return 0;
+	c->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return c->root < 0 ? err_errno(e, "open '/'") : 0;
+}
+
+int rt_step_console(struct child *c, struct err *e)
+{
+	const struct plan_process *p = c->l->process;
+	autoclose int slave = -1, master = -1;
+	struct ns_tty tty;
+	int r;
+
+	r = open_root(c, e);
+	if (r < 0)
+		return r;
+	r = ns_tty_open(c->root, p->rows, p->cols, &tty, e);
+	if (r < 0)
+		return r;
+	master = tty.master;
+	slave = tty.slave;
+
+	if (c->l->init_pidfd < 0) {
+		r = ns_tty_console(c->root, slave, e);
+		if (r < 0)
+			return r;
+	}
+	r = sync_send_fd(c->end, SYNC_CONSOLE, master, e);
+	if (r < 0)
+		return r;
+	return ns_tty_adopt(slave, p->user.uid, e);
+}
+
+int rt_step_report_rootfs(struct child *c, struct err *e)
+{
+	return sync_send(c->end, SYNC_ROOTFS, 0, e);
+}
+
+int rt_step_await_hooks(struct child *c, struct err *e)
+{
+	autoclose int fd = -1;
+	int r;
+
+	r = sync_wait_fd(c->end, SYNC_HOOKED, &fd, e);
+	if (r < 0)
+		return r;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_errno(e, "rewind the state");
+	return fd_read_all(fd, HOOK_STATE_MAX, &c->hook_state, NULL, e);
+}
+
+int rt_step_container_hooks(struct child *c, struct err *e)
+{
+	return hooks_run(c->l->plan, PLAN_HOOK_CREATE_CONTAINER, c->hook_state,
+			 e);
+}
+
+int rt_step_start_hooks(struct child *c, struct err *e)
+{
+	return hooks_run(c->l->plan, PLAN_HOOK_START_CONTAINER, c->hook_state,
+			 e);
+}
+
+int rt_step_pivot(struct child *c, struct err *e)
+{
+	return ns_root_pivot(&c->l->plan->root, c->root, e);
+}
+
+int rt_step_chroot(struct child *c, struct err *e)
+{
+	const char *path = c->l->plan->root.path;
+
+	if (chroot(path) < 0)
+		return err_errno(e, "make '%s' the root", path);
+	if (chdir("/") < 0)
+		return err_errno(e, "enter '%s'", path);
+	return 0;
+}
+
+int rt_step_sysctl(struct child *c, struct err *e)
+{
+	const struct plan *p = c->l->plan;
+	int r;
+
+	for (size_t i = 0; i < p->sysctls.n; i++) {
+		r = ns_sysctl_write(c->l->procfd, p->sysctls.v[i].key,
+				    p->sysctls.v[i].value, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int rt_step_paths(struct child *c, struct err *e)
+{
+	const struct plan *p = c->l->plan;
+	int r;
+
+	r = ns_root_readonly(c->root, p->readonly, e);
+	if (r < 0)
+		return r;
+	return ns_root_mask(c->root, p->masked, p->mount_label, e);
+}
+
+int rt_step_seal(struct child *c, struct err *e)
+{
+	const struct plan *p = c->l->plan;
+	int r;
+
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		r = ns_mount_seal(&p->mounts.v[i], c->root, e);
+		if (r < 0)
+			return r;
+	}
+	return ns_root_seal(&c->l->plan->root, e);
+}

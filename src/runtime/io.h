@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the runtime's callers want to be given besides an exit status. Private
+ * to src/runtime. */
+#include <sys/types.h>
+
+#include "namespaces/seccomp.h"
+#include "src/runtime/launch.h"
+#include "src/runtime/rt.h"
+
+/* A pid as decimal text, without a newline, whole or not at all. */
+MUST_CHECK int rt_write_pid(const char *path, pid_t pid, struct err *e);
+
+/* One connection: the container process state of the specification, then the
+ * listener as SCM_RIGHTS. state: the container's own state text. */
+MUST_CHECK int rt_send_listener(const struct ns_seccomp *s, const char *state,
+				pid_t pid, int listener, struct err *e);
+
+/* Console, pidfd and pid to where io says, for init and for exec. */
+MUST_CHECK int rt_tell(const struct rt_io *io, const struct launch *l,
+		       struct err *e);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/runtime/rt.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "src/oci/hooks.h"
+#include "src/runtime/env.h"
+#include "src/runtime/vm_client.h"
+
+#define FREEZE_TIMEOUT_MS 10000
+
+static int not_running(const struct state *s, struct err *e)
+{
+	return err_set(e, -ESRCH, "container '%s' is not running", s->id);
+}
+
+static bool has_process(const struct state *s)
+{
+	return s->status == STATE_CREATED || s->status == STATE_RUNNING ||
+	       s->status == STATE_PAUSED;
+}
+
+/* Opened, locked, with its group. */
+static int open_group(struct env *v, const struct rt_context *ctx,
+		      const char *id, struct err *e)
+{
+	int r;
+
+	r = env_open(v, ctx, id, e);
+	if (r < 0)
+		return r;
+	r = env_lock(v->dir, e);
+	if (r < 0)
+		return r;
+	if (v->state.cgroup.hierarchies.n == 0)
+		return err_set(e, -EOPNOTSUPP, "container '%s' has no cgroup",
+			       id);
+	return env_cgroup(v, e);
+}
+
+/* --- signals --------------------------------------------------------------*/
+
+static int signal_init(const struct env *v, int sig, struct err *e)
+{
+	autoclose int pidfd = env_init_pidfd(v, e);
+	int r;
+
+	if (pidfd < 0)
+		return pidfd;
+	r = proc_pidfd_signal(pidfd, sig);
+	if (r == -ESRCH)
+		return not_running(&v->state, e);
+	if (r < 0)
+		return err_set(e, r, "signal %d to container '%s': %s", sig,
+			       v->state.id, strerrordesc_np(-r));
+	return 0;
+}
+
+int rt_kill(const struct rt_context *ctx, const struct rt_kill *k,
+	    struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = env_open(&v, ctx, k->id, e);
+	if (r < 0)
+		return r;
+	if (k->all && v.state.isolation == PLAN_VM && k->signal != SIGKILL &&
+	    has_process(&v.state))
+		return rt_vm_signal_all(ctx->root, k->id, k->signal, e);
+	if (k->all && v.state.cgroup.hierarchies.n > 0) {
+		r = env_cgroup(&v, e);
+		if (r < 0)
+			return r == -ENOENT ? not_running(&v.state, e) : r;
+		return cg_signal_all(v.cgroup, k->signal, e);
+	}
+	if (!has_process(&v.state))
+		return not_running(&v.state, e);
+	return signal_init(&v, k->signal, e);
+}
+
+/* --- pause and resume -----------------------------------------------------*/
+
+int rt_pause(const struct rt_context *ctx, const char *id, struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = open_group(&v, ctx, id, e);
+	if (r < 0)
+		return r;
+	if (v.state.status != STATE_RUNNING && v.state.status != STATE_CREATED)
+		return err_set(e, -EINVAL, "cannot pause container '%s': %s",
+			       id, state_status_names[v.state.status]);
+	return cg_freeze(v.cgroup, FREEZE_TIMEOUT_MS, e);
+}
+
+int rt_resume(const struct rt_context *ctx, const char *id, struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = open_group(&v, ctx, id, e);
+	if (r < 0)
+		return r;
+	if (v.state.status != STATE_PAUSED)
+		return err_set(e, -EINVAL, "container '%s' is not paused", id);
+	return cg_thaw(v.cgroup, FREEZE_TIMEOUT_MS, e);
+}
+
+/* --- limits and numbers ---------------------------------------------------*/
+
+/* On v1 a new kind of limit brings a group in one more hierarchy, which delete
+ * must know of. */
+static int note_cgroup(struct env *v, struct err *e)
+{
+	json_free(&cg_paths_table, &v->state.cgroup);
+	if (cg_save(v->cgroup, &v->state.cgroup, e) < 0)
+		return -ENOMEM;
+	return state_write(v->dir, &v->state, e);
+}
+
+int rt_update(const struct rt_context *ctx, const char *id,
+	      const struct cg_limits *limits, struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = open_group(&v, ctx, id, e);
+	if (r < 0)
+		return r;
+	if (!has_process(&v.state))
+		return not_running(&v.state, e);
+	r = cg_apply(v.cgroup, limits, e);
+	return r < 0 ? r : note_cgroup(&v, e);
+}
+
+int rt_ps(const struct rt_context *ctx, const char *id, pid_t **ret,
+	  size_t *ret_n, struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = env_open(&v, ctx, id, e);
+	if (r < 0)
+		return r;
+	if (v.state.cgroup.hierarchies.n == 0)
+		return err_set(e, -EOPNOTSUPP, "container '%s' has no cgroup",
+			       id);
+	r = env_cgroup(&v, e);
+	if (r < 0)
+		return r;
+	return cg_pids(v.cgroup, ret, ret_n, e);
+}
+
+int rt_stat(const struct rt_context *ctx, const char *id, struct cg_stat *ret,
+	    struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = env_open(&v, ctx, id, e);
+	if (r < 0)
+		return r;
+	if (!has_process(&v.state))
+		return not_running(&v.state, e);
+	r = env_cgroup(&v, e);
+	if (r < 0)
+		return r;
+	return cg_stat_read(v.cgroup, ret, e);
+}
+
+/* --- what there is --------------------------------------------------------*/
+
+int rt_state(const struct rt_context *ctx, const char *id, struct state *ret,
+	     struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = env_open(&v, ctx, id, e);
+	if (r < 0)
+		return r;
+	*ret = v.state;
+	v.state = (struct state){ 0 };
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int rt_list(const struct rt_context *ctx, char ***ret, struct err *e)
+{
+	autoclosedir DIR *d = opendir(ctx->root);
+	autostrv char **ids = NULL;
+	struct err ignored;
+
+	if (!d && errno != ENOENT)
+		return err_errno(e, "open '%s'", ctx->root);
+	for (struct dirent *de; d && (de = readdir(d));) {
+		if (de->d_name[0] == '.' ||
+		    state_check_id(de->d_name, &ignored) < 0)
+			continue;
+		if (strv_add(&ids, de->d_name) < 0)
+			return err_nomem(e);
+	}
+	if (ids)
+		qsort(ids, strv_len(ids), sizeof(*ids), by_name);
+	*ret = steal_ptr(ids);
+	return 0;
+}
+
+int rt_poststart(const struct plan *plan, const struct state *s, struct err *e)
+{
+	autofree char *text = NULL;
+	int r;
+
+	if (plan->hooks[PLAN_HOOK_POSTSTART].n == 0)
+		return 0;
+	r = state_for_hooks(s, STATE_RUNNING, &text, e);
+	if (r < 0)
+		return r;
+	return hooks_run(plan, PLAN_HOOK_POSTSTART, text, e);
+}
+
+void env_poststop(const struct plan *plan, const struct state *s)
+{
+	autofree char *text = NULL;
+	struct err e = { 0 };
+	int r;
+
+	if (plan->hooks[PLAN_HOOK_POSTSTOP].n == 0)
+		return;
+	r = state_for_hooks(s, STATE_STOPPED, &text, &e);
+	if (r >= 0)
+		r = hooks_run(plan, PLAN_HOOK_POSTSTOP, text, &e);
+	if (r < 0)
+		log_warning("container '%s': %s", s->id, err_text(&e));
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/runtime/rt.h"
+
+#include <errno.h>
+#include <sys/prctl.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "src/runtime/attend.h"
+#include "src/runtime/env.h"
+#include "src/runtime/make.h"
+
+/* Processes that the program leaves behind become ours, as they would become
+ * a supervisor's. */
+static int become_subreaper(const struct rt_create *c, struct err *e)
+{
+	if (c->no_subreaper || c->io.detach)
+		return 0;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return err_errno(e, "become a subreaper");
+	return 0;
+}
+
+static int start(struct make *m, struct err *e)
+{
+	int r;
+
+	r = make_reserve(m, e);
+	if (r >= 0)
+		r = make_execute(m, e);
+	if (r >= 0)
+		r = make_announce(m, e);
+	if (r >= 0)
+		r = rt_launch_go(&m->launch, e);
+	if (r >= 0)
+		r = rt_poststart(&m->plan, &m->state, e);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * The program has ended: what is left goes as with "delete", by what we know.
+ * Somebody may have changed the groups meanwhile ("update" on v1), so that part
+ * of the state is read again.
+ */
+static int finish(struct make *m, int status, struct err *e)
+{
+	struct env v = ENV_INIT;
+	struct err ignored = { 0 };
+	int r;
+
+	if (m->args->keep)
+		return status;
+	if (state_read(m->dir, &v.state, &ignored) < 0)
+		return status; /* somebody deleted it: that was to be done */
+	v.dir = steal_fd(&m->dir);
+	v.plan = m->plan;
+	m->plan = (struct plan){ 0 };
+	r = env_erase_opened(&v, m->ctx, m->args->id, e);
+	if (r >= 0)
+		env_poststop(&v.plan, &v.state);
+	env_close(&v);
+	return r < 0 ? r : status;
+}
+
+static int run_foreground(struct make *m, struct err *e)
+{
+	_cleanup_(attend_done) struct attend a = { 0 };
+	int r, status;
+
+	r = attend_begin(&a, e);
+	if (r < 0)
+		return r;
+	m->launch.old_mask = attend_mask(&a);
+	r = start(m, e);
+	if (r < 0)
+		goto undo;
+	make_unlock(m);
+	status = attend_wait(&a, &m->launch, e);
+	if (status < 0) {
+		r = status;
+		goto undo;
+	}
+	return finish(m, status, e);
+
+undo:
+	make_undo(m);
+	return r;
+}
+
+int rt_run(const struct rt_context *ctx, const struct rt_create *c,
+	   struct err *e)
+{
+	_cleanup_(make_done) struct make m = MAKE_INIT;
+	int r;
+
+	m.ctx = ctx;
+	m.args = c;
+	r = make_plan(&m, e);
+	if (r < 0)
+		return r;
+	r = become_subreaper(c, e);
+	if (r < 0)
+		return r;
+	if (!c->io.detach)
+		return run_foreground(&m, e);
+	r = start(&m, e);
+	if (r < 0)
+		make_undo(&m);
+	return r;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/runtime/rt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "src/oci/hooks.h"
+#include "src/runtime/env.h"
+#include "src/runtime/sync.h"
+
+/* The other ends of the FIFOs that the init holds; see sync.h. */
+static int open_fifos(const struct env *v, int *ret_start, int *ret_result,
+		      struct err *e)
+{
+	/* Reading first: a report must find a reader. */
+	*ret_result =
+		openat(v->dir, ENV_RESULT, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (*ret_result < 0)
+		return err_errno(e, "open '%s'", ENV_RESULT);
+	*ret_start =
+		openat(v->dir, ENV_START, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (*ret_start < 0 && errno == ENXIO)
+		return err_set(e, -ESRCH, "container '%s' is not running",
+			       v->state.id);
+	if (*ret_start < 0)
+		return err_errno(e, "open '%s'", ENV_START);
+	return fd_set_nonblock(*ret_result, false);
+}
+
+static int say_go(const struct env *v, struct err *e)
+{
+	autoclose int start = -1, result = -1;
+	int r;
+
+	r = open_fifos(v, &start, &result, e);
+	if (r < 0)
+		return r;
+	r = sync_send(start, SYNC_GO, 0, e);
+	if (r < 0)
+		return r;
+	r = sync_wait_end(result, e);
+	if (r < 0)
+		return r;
+	if (unlinkat(v->dir, ENV_START, 0) < 0)
+		return err_errno(e, "remove '%s'", ENV_START);
+	(void)unlinkat(v->dir, ENV_RESULT, 0);
+	return 0;
+}
+
+int rt_start(const struct rt_context *ctx, const char *id, struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = env_open(&v, ctx, id, e);
+	if (r < 0)
+		return r;
+	r = env_lock(v.dir, e);
+	if (r < 0)
+		return r;
+	if (v.state.status != STATE_CREATED)
+		return err_set(e, -EINVAL,
+			       "cannot start container '%s' in state '%s'", id,
+			       state_status_names[v.state.status]);
+	r = env_plan(&v, e);
+	if (r < 0)
+		return r;
+	r = say_go(&v, e);
+	if (r < 0)
+		return r;
+	return rt_poststart(&v.plan, &v.state, e);
+}

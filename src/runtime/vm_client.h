@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Another program in a running micro-VM: what rt_exec() and others say to the
+ * environment's init over RT_VM_SOCKET.
+ *
+ *	client (vm_exec.c)		init (vm_client.c)
+ *	------------------		------------------
+ *	one byte, with descriptors -->	its stdio: three, or one terminal;
+ *					none for a signal
+ *	then the frames of wire.h, the client as the host:
+ *	EXEC, a plan_process -------->	asks the guest, and then has it started
+ *			<--------------	DONE: it runs; or FAILED
+ *	SIGNAL, RESIZE -------------->
+ *			<--------------	EXITED
+ *
+ * The stdio goes from the guest straight to the descriptors; the client only
+ * waits. It is a process of its own, in the environment's cgroup, launched as
+ * every other: whoever has its pid has the program's. When it ends before the
+ * program, the program is killed.
+ */
+#include "src/runtime/launch_state.h"
+
+struct rt_vm_exec {
+	char *socket;
+	struct plan here; /* of the client: nothing but its process */
+	struct plan_process guest;
+};
+
+/* root: where states live. Fills what of the launch concerns it. */
+MUST_CHECK int rt_vm_exec_new(const char *root, const char *id,
+			      const struct plan_process *p, struct launch *l,
+			      struct rt_vm_exec **ret, struct err *e);
+void rt_vm_exec_free(struct rt_vm_exec *x);
+
+/* A signal to every process of the environment. */
+MUST_CHECK int rt_vm_signal_all(const char *root, const char *id, int sig,
+				struct err *e);
