@@ -1,0 +1,271 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# cgroups: every limit binds, with both drivers
+#
+# One file, run twice: its name, or that of the link systemd.bats, is the
+# driver.
+
+load ../lib/common
+load bundle
+
+setup()
+{
+	need_root
+	need_program jq perl
+	driver=$(basename "$BATS_TEST_FILENAME" .bats)
+	[ "$driver" != systemd ] || need_systemd
+}
+
+# --- memory ------------------------------------------------------------------
+
+# shellcheck disable=SC2016 # for the shell inside
+hog='x=0123456789abcdef; while :; do x=$x$x; done'
+
+@test "who takes more memory than he may is killed" {
+	need_controller memory
+	run run_bundle hog '{ "memory": { "limit": 33554432, "swap": 33554432 } }' \
+		sh -c "$hog"
+	[[ $status -eq 137 ]]
+}
+
+@test "the kill is reported while the container lives" {
+	need_controller memory
+	start_bundle hog '{ "memory": { "limit": 33554432, "swap": 33554432 } }' \
+		sh -c "while [ ! -e /host/go ]; do sleep 0.05; done
+			sh -c '$hog'; sleep 1000"
+	oci events --interval 60s "hog-$test_id" \
+		>"$BATS_TEST_TMPDIR/events" 3>&- &
+	wait_for 10 grep -q stats "$BATS_TEST_TMPDIR/events"
+	touch "$BATS_TEST_TMPDIR/go"
+	wait_for 20 grep -q '"type":"oom"' "$BATS_TEST_TMPDIR/events"
+	[[ $(number hog oom_kill) -ge 1 ]]
+	oci delete --force "hog-$test_id"
+}
+
+# --- cpu ---------------------------------------------------------------------
+
+# Both numbers at one time: a look by moat-oci takes long in the machine.
+usage_of() # FILE
+{
+	local word
+
+	read -r word word <"$1"
+	echo "$word"
+}
+
+@test "two that want all of a CPU share it by weight" {
+	need_controller cpu
+	need_controller cpuset
+	start_bundle one '{ "cpu": { "shares": 1024, "cpus": "0" } }' \
+		sh -c 'while :; do :; done'
+	start_bundle three '{ "cpu": { "shares": 3072, "cpus": "0" } }' \
+		sh -c 'while :; do :; done'
+	local file_one file_three used one three
+	file_one=$(group_files one cpu.stat | xargs grep -l usage_usec)
+	file_three=$(group_files three cpu.stat | xargs grep -l usage_usec)
+	one=$(usage_of "$file_one")
+	three=$(usage_of "$file_three")
+	wait_for 60 has_used three $((three * 1000 + 6000000000))
+	used=$(usage_of "$file_three")
+	one=$(($(usage_of "$file_one") - one))
+	three=$((used - three))
+	within 5 $((3 * one)) "$three"
+}
+
+# Microseconds; sets a variable, as a fork takes long in the machine.
+now() # VARIABLE
+{
+	local up
+
+	read -r up _ </proc/uptime
+	printf -v "$1" %s "${up/./}0000"
+}
+
+@test "nobody gets more of a CPU than his quota" {
+	need_controller cpu
+	local file began ended before used
+	start_bundle half '{ "cpu": { "quota": 30000, "period": 100000 } }' \
+		sh -c 'while :; do :; done'
+	file=$(group_files half cpu.stat | xargs grep -l usage_usec)
+	wait_for 10 has_used half 100000000
+	before=$(usage_of "$file")
+	now began
+	wait_for 60 has_used half $((before * 1000 + 1500000000))
+	used=$(usage_of "$file")
+	now ended
+	used=$((used - before))
+	at_most 5 "$used" $(((ended - began) * 30 / 100))
+	# Others may have kept it from using what it was given.
+	[ -z "${MOAT_TEST_MACHINE:-}" ] ||
+		within 5 "$used" $(((ended - began) * 30 / 100))
+}
+
+# --- processes ---------------------------------------------------------------
+
+@test "forks stop at the limit of processes" {
+	need_controller pids
+	# shellcheck disable=SC2016 # for perl
+	start_bundle bomb '{ "pids": { "limit": 20 } }' perl -e '
+		while (defined($p = fork)) { sleep if !$p }
+		open F, ">/host/full"; close F; sleep'
+	wait_for 20 test -e "$BATS_TEST_TMPDIR/full"
+	[[ $(pids_of bomb) -eq 20 ]]
+	[[ $(number bomb limit) -eq 20 ]]
+	oci delete --force "bomb-$test_id"
+	no_leftover_groups
+}
+
+pids_of() # NAME
+{
+	oci ps --format json "$1-$test_id" | jq length
+}
+
+@test "a fork bomb of 500 processes is frozen and killed at the first try" {
+	need_controller pids
+	start_bundle bomb '{ "pids": { "limit": 500 } }' perl -e 'fork while 1'
+	wait_for 60 many_pids bomb 490
+	oci pause "bomb-$test_id"
+	[[ $(oci state "bomb-$test_id" | jq -r .status) == paused ]]
+	oci kill --all "bomb-$test_id" KILL
+	oci delete --force "bomb-$test_id"
+	no_leftover_groups
+}
+
+many_pids() # NAME NUMBER
+{
+	[ "$(pids_of "$1")" -ge "$2" ]
+}
+
+# --- io ----------------------------------------------------------------------
+
+# The disk below a folder, as major:minor of the whole of it.
+disk_of() # FOLDER
+{
+	local dev
+
+	dev=$(findmnt -n -o MAJ:MIN -T "$1" | tr -d ' ')
+	[ ! -e "/sys/dev/block/$dev/partition" ] ||
+		dev=$(cat "/sys/dev/block/$dev/../dev")
+	[ -e "/sys/dev/block/$dev/queue" ] || return 1
+	echo "$dev"
+}
+
+@test "writing is bounded by the rate for its disk" {
+	[ -d /sys/fs/cgroup/blkio ] || need_controller io
+	local dev began ended
+	dev=$(disk_of "$BATS_TEST_TMPDIR") ||
+		skip_or_fail "needs a disk under $BATS_TEST_TMPDIR"
+	now began
+	run_bundle writer "{ \"blockIO\": { \"throttleWriteBpsDevice\": [
+		{ \"major\": ${dev%:*}, \"minor\": ${dev#*:}, \"rate\": 2097152 }
+		] } }" \
+		dd if=/dev/zero of=/host/file bs=256k count=32 oflag=direct
+	now ended
+	# 8 MiB at 2 MiB/s; the first piece is free.
+	[[ $((ended - began)) -ge 3500000 ]]
+}
+
+# --- devices -----------------------------------------------------------------
+
+# Everybody may write to it, as far as capabilities go.
+kmsg=', { "destination": "/dev/kmsg", "source": "/dev/kmsg", "type": "bind",
+	"options": [ "bind" ] }'
+
+@test "a device that no rule allows cannot be opened" {
+	export more_mounts=$kmsg
+	run run_bundle dev '{ "devices": [
+		{ "allow": false, "access": "rwm" } ] }' sh -c '
+		head -c 1 /dev/zero >/dev/null && echo zero
+		: >/dev/kmsg'
+	[[ $output == *zero* ]]
+	[[ $output == *kmsg*"Operation not permitted"* ]]
+	run run_bundle dev '{ "devices": [
+		{ "allow": false, "access": "rwm" },
+		{ "allow": true, "type": "c", "major": 1, "minor": 11, "access": "r" }
+		] }' sh -c ': >/dev/kmsg'
+	[[ $output == *"Operation not permitted"* ]]
+	run_bundle dev '{ "devices": [
+		{ "allow": false, "access": "rwm" },
+		{ "allow": true, "type": "c", "major": 1, "minor": 11, "access": "w" }
+		] }' sh -c ': >/dev/kmsg'
+}
+
+@test "an update replaces the rules for devices" {
+	export more_mounts=$kmsg
+	start_bundle dev '{ "devices": [
+		{ "allow": false, "access": "rwm" } ] }' sleep 1000
+	oci_fails exec "dev-$test_id" sh -c ': >/dev/kmsg'
+	echo '{ "devices": [ { "allow": true, "access": "rwm" } ] }' |
+		oci update --resources - "dev-$test_id"
+	oci exec "dev-$test_id" sh -c ': >/dev/kmsg'
+}
+
+# --- update ------------------------------------------------------------------
+
+@test "an update sets all of its limits" {
+	need_controller pids
+	need_controller memory
+	start_bundle box '{ "pids": { "limit": 50 } }' sleep 1000
+	oci update --pids-limit 60 --memory 67108864 "box-$test_id"
+	[[ $(group_file box pids.max) == 60 ]]
+	[[ $(group_file box memory.max memory.limit_in_bytes) == 67108864 ]]
+}
+
+@test "an update that the kernel refuses changes nothing and names what it was" {
+	need_controller pids
+	need_controller cpu
+	start_bundle box '{ "pids": { "limit": 50 },
+		"cpu": { "quota": 50000, "period": 100000 } }' sleep 1000
+	oci_fails update --pids-limit 60 --cpu-quota 10 "box-$test_id"
+	[[ $output == *"cpu."*"refuses '10"* ]]
+	[[ $(group_file box pids.max) == 50 ]]
+	[[ $(group_file box cpu.max cpu.cfs_quota_us) == 50000* ]]
+}
+
+@test "a limit that was not asked for at first binds who is in already" {
+	need_controller pids
+	start_bundle box '{}' sleep 1000
+	oci exec --detach "box-$test_id" sleep 1000 3>&-
+	oci update --pids-limit 3 "box-$test_id"
+	oci exec "box-$test_id" true
+	# shellcheck disable=SC2016 # for the shell inside
+	oci_fails exec "box-$test_id" sh -c 'sleep 1 & sleep 1 & wait $!'
+}
+
+# --- what is refused ---------------------------------------------------------
+
+@test "CPUs that the host does not have are refused" {
+	need_controller cpuset
+	make_bundle box '{ "cpu": { "cpus": "0,4000" } }' true
+	oci_fails run --bundle "$BATS_TEST_TMPDIR/box" "box-$test_id"
+	[[ $output == *"cpuset.cpus"*"4000"* ]]
+	no_leftover_groups
+}
+
+@test "a controller that the host lacks is named" {
+	make_bundle box '{ "rdma": { "nothing": { "hcaHandles": 3 } } }' true
+	oci_fails run --bundle "$BATS_TEST_TMPDIR/box" "box-$test_id"
+	[[ $output == *rdma* ]]
+	no_leftover_groups
+}
+
+@test "a group in use is refused" {
+	start_bundle box '{}' sleep 1000
+	cp -a "$BATS_TEST_TMPDIR/box" "$BATS_TEST_TMPDIR/other"
+	oci_fails run --bundle "$BATS_TEST_TMPDIR/other" "other-$test_id"
+	[[ $output == *"holds processes already"* || $output == *"exists already"* ]]
+	oci exec "box-$test_id" true
+}
+
+# --- coming and going --------------------------------------------------------
+
+# A thousand groups: tests/unit/cgroups-live.
+@test "thirty containers come and go and leave no group behind" {
+	local i
+
+	make_bundle box '{ "pids": { "limit": 50 } }' true
+	for ((i = 0; i < 30; i++)); do
+		oci run --bundle "$BATS_TEST_TMPDIR/box" "box-$test_id"
+	done
+	no_leftover_groups
+}

@@ -1,0 +1,247 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# micro-VM: its life through moat-oci, and what happens when parts of it die
+#
+# On QEMU by name. Not in the test machine yet: there QEMU is told to emulate
+# inside an emulated machine, where a guest takes minutes to boot; run/vm.bats
+# shows the core of it there, on KVM.
+#
+# runs: native
+
+load ../lib/common
+
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	need_root
+	need_program qemu-system-x86_64
+	compgen -G '/boot/vmlinuz-*' >/dev/null ||
+		skip_or_fail "needs a kernel in /boot"
+	vm=$(unique vm)
+	bundle=$BATS_TEST_TMPDIR/bundle
+	mkdir -p "$bundle/rootfs" "$bundle/scratch" "$bundle/vol"
+}
+
+# A bundle on the host's root; more keys of "linux" in $linux, mounts in
+# $mounts, annotations in $notes.
+make_bundle() # COMMAND...
+{
+	local args
+
+	args=$(printf ',"%s"' "$@")
+	cat >"$bundle/config.json" <<-END
+	{ "ociVersion": "1.0.2",
+	  "process": { "args": [${args#,}], "cwd": "/", "user": { "uid": 0, "gid": 0 },
+	    "env": [ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" ],
+	    "capabilities": { "bounding": [ "CAP_CHOWN" ], "permitted": [ "CAP_CHOWN" ],
+	      "effective": [ "CAP_CHOWN" ] } },
+	  "root": { "path": "rootfs" }, "hostname": "inside",
+	  "mounts": [
+	    { "destination": "/proc", "type": "proc", "source": "proc" },
+	    { "destination": "/dev", "type": "tmpfs", "source": "tmpfs" },
+	    { "destination": "/dev/pts", "type": "devpts", "source": "devpts",
+	      "options": [ "newinstance", "ptmxmode=0666", "gid=5" ] },
+	    { "destination": "/tmp", "type": "tmpfs", "source": "tmpfs" }${mounts:-} ],
+	  "annotations": { "moat.isolation": "vm", "moat.vm.backend": "qemu",
+	    "moat.rootfs.layers": "/",
+	    "moat.rootfs.scratch": "$bundle/scratch"${notes:-} },
+	  "linux": { "cgroupsPath": "/$vm", "namespaces": [ { "type": "mount" },
+	    { "type": "pid" }, { "type": "network" }, { "type": "uts" },
+	    { "type": "ipc" } ]${linux:-} } }
+	END
+}
+
+start_vm() # COMMAND...: as a container that runs, its output in $out
+{
+	out=$BATS_TEST_TMPDIR/out
+	make_bundle "$@"
+	moat_oci create --bundle "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" \
+		"$vm" >"$out" 2>&1 </dev/null 3>&-
+	moat_oci start "$vm"
+	init=$(cat "$BATS_TEST_TMPDIR/pid")
+	children=$(child_of_init .)
+	[[ $(wc -w <<<"$children") -ge 2 ]]
+}
+
+is_status() # STATUS
+{
+	[[ $(moat_oci state "$vm") == *"\"status\": \"$1\""* ]]
+}
+
+child_of_init() # NAME
+{
+	pgrep -P "$init" "$1"
+}
+
+# Perhaps nobody has reaped it yet.
+is_dead() # PID
+{
+	[[ ! -d /proc/$1 ]] || grep -q "^State:.Z" "/proc/$1/status"
+}
+
+nothing_is_left()
+{
+	is_dead "$init"
+	for child in $children; do
+		is_dead "$child"
+	done
+}
+
+@test "create waits, start runs, kill reaches the program, delete removes" {
+	make_bundle sh -c 'trap \"echo got it; exit 9\" TERM; echo up; while :; do sleep 0.1; done'
+	out=$BATS_TEST_TMPDIR/out
+	moat_oci create --bundle "$bundle" "$vm" >"$out" 2>&1 </dev/null 3>&-
+	is_status created
+	[[ ! -s $out ]]
+	moat_oci start "$vm"
+	is_status running
+	wait_for 20 grep -q up "$out"
+	moat_oci kill "$vm" TERM
+	wait_for 20 is_status stopped
+	grep -qx "got it" "$out"
+	moat_oci delete "$vm"
+	moat_oci_fails state "$vm"
+}
+
+@test "a program that is not there fails create, and leaves nothing" {
+	make_bundle /no/such/program
+	moat_oci_fails create --bundle "$bundle" "$vm" </dev/null
+	[[ $output == *"/no/such/program"* ]]
+	moat_oci_fails state "$vm"
+}
+
+@test "exec: status, stdio, hostname and a program that is not there" {
+	start_vm sleep 1000
+	run moat_oci exec "$vm" sh -c 'uname -n; echo err >&2; exit 11'
+	[[ $status -eq 11 ]]
+	[[ $output == *inside* && $output == *err* ]]
+	[[ $(head -c 300000 /dev/zero | moat_oci exec "$vm" wc -c) -eq 300000 ]]
+	moat_oci_fails exec "$vm" no-such-program
+	[[ $output == *no-such-program* ]]
+}
+
+@test "several programs run at once" {
+	start_vm sleep 1000
+	for i in 1 2 3 4; do
+		moat_oci exec "$vm" sh -c "echo $i; cat" </dev/null \
+			>"$BATS_TEST_TMPDIR/out.$i" 3>&- &
+	done
+	wait
+	for i in 1 2 3 4; do
+		[[ $(cat "$BATS_TEST_TMPDIR/out.$i") == "$i" ]]
+	done
+}
+
+@test "kill --all reaches what exec has started" {
+	start_vm sh -c 'trap : TERM; while :; do sleep 0.1; done'
+	moat_oci exec --detach --pid-file "$BATS_TEST_TMPDIR/exec" "$vm" \
+		tail -f /dev/null 3>&-
+	[[ -d /proc/$(cat "$BATS_TEST_TMPDIR/exec") ]]
+	moat_oci kill --all "$vm" TERM
+	wait_for 20 is_dead "$(cat "$BATS_TEST_TMPDIR/exec")"
+	is_status running
+}
+
+@test "the death of what stands for an exec is the program's" {
+	start_vm sleep 1000
+	moat_oci exec --detach --pid-file "$BATS_TEST_TMPDIR/exec" "$vm" \
+		sh -c 'echo $$ >/tmp/pid; exec sleep 1000' 3>&-
+	wait_for 20 moat_oci exec "$vm" test -s /tmp/pid
+	kill -KILL "$(cat "$BATS_TEST_TMPDIR/exec")"
+	# shellcheck disable=SC2016
+	wait_for 20 moat_oci exec "$vm" sh -c '! kill -0 "$(cat /tmp/pid)"'
+}
+
+@test "volumes are written through, or not at all" {
+	echo before >"$bundle/vol/file"
+	mounts=", { \"destination\": \"/tmp/rw\", \"type\": \"bind\",
+		\"source\": \"$bundle/vol\", \"options\": [ \"rbind\", \"rw\" ] },
+	{ \"destination\": \"/tmp/ro\", \"type\": \"bind\",
+		\"source\": \"$bundle/vol\", \"options\": [ \"rbind\", \"ro\" ] },
+	{ \"destination\": \"/tmp/one\", \"type\": \"bind\",
+		\"source\": \"$bundle/vol/file\", \"options\": [ \"bind\" ] }"
+	make_bundle sh -ec 'cat /tmp/rw/file /tmp/one; echo after >/tmp/rw/new; chown 12:34 /tmp/rw/new; ! touch /tmp/ro/x'
+	run --separate-stderr moat_oci run --bundle "$bundle" "$vm" </dev/null
+	[[ $status -eq 0 ]]
+	[[ $output == $'before\nbefore' ]]
+	[[ $(cat "$bundle/vol/new") == after ]]
+	[[ $(stat -c %u:%g "$bundle/vol/new") == 12:34 ]]
+	[[ ! -e $bundle/vol/x ]]
+}
+
+@test "a read-only root stays as it is" {
+	make_bundle sh -c "touch /$vm; test ! -e /$vm"
+	sed -i 's/"path": "rootfs"/&, "readonly": true/' "$bundle/config.json"
+	moat_oci run --bundle "$bundle" "$vm" </dev/null
+	[[ -z $(find "$bundle/scratch" -name "$vm") ]]
+}
+
+@test "when the monitor is killed, nothing is left" {
+	start_vm sleep 1000
+	kill -KILL "$(child_of_init qemu-system)"
+	wait_for 20 is_status stopped
+	nothing_is_left
+	grep -q "qemu was killed by signal 9" "$out"
+}
+
+@test "when a virtiofsd is killed, nothing is left" {
+	start_vm sleep 1000
+	kill -KILL "$(child_of_init virtiofsd)"
+	wait_for 20 is_status stopped
+	nothing_is_left
+}
+
+@test "when the init is killed, nothing is left" {
+	start_vm sleep 1000
+	kill -KILL "$init"
+	wait_for 20 is_status stopped
+	nothing_is_left
+}
+
+@test "a monitor that dies while it is set up is an error with its words" {
+	notes=', "moat.vm.cmdline": "loglevel=4 init=/no/such/init rdinit=/no/such/init"'
+	make_bundle true
+	moat_oci_fails create --bundle "$bundle" "$vm" </dev/null
+	[[ $output == *"said last: Kernel panic"* ]]
+	moat_oci_fails state "$vm"
+}
+
+@test "a silent guest is given up" {
+	notes=', "moat.vm.timeout": "1", "moat.vm.cmdline": "rdinit=/no/such/init root=/dev/none rootwait"'
+	make_bundle true
+	moat_oci_fails create --bundle "$bundle" "$vm" </dev/null
+	[[ $output == *"does not report"* ]]
+	moat_oci_fails state "$vm"
+}
+
+@test "a kernel that is none, and one that is cut off, are named" {
+	echo "nothing" >"$BATS_TEST_TMPDIR/none"
+	head -c 100000 "$(compgen -G "/boot/vmlinuz-*" | head -n 1)" \
+		>"$BATS_TEST_TMPDIR/half"
+	for kernel in none half missing; do
+		notes=", \"moat.vm.kernel\": \"$BATS_TEST_TMPDIR/$kernel\""
+		make_bundle true
+		moat_oci_fails create --bundle "$bundle" "$vm" </dev/null
+		[[ $output == *"$BATS_TEST_TMPDIR/$kernel"* ]]
+	done
+}
+
+@test "the host's network and devices cannot be had" {
+	linux=', "devices": [ { "path": "/dev/sda", "type": "b", "major": 8, "minor": 0 } ]'
+	make_bundle true
+	moat_oci_fails create --bundle "$bundle" "$vm" </dev/null
+	[[ $output == *"'/dev/sda' is the host's"* ]]
+	linux=
+	make_bundle true
+	sed -i 's/{ "type": "network" },//' "$bundle/config.json"
+	moat_oci_fails create --bundle "$bundle" "$vm" </dev/null
+	[[ $output == *"cannot share the host's"* ]]
+}
+
+@test "the monitor and the init have few rights" {
+	start_vm sleep 1000
+	grep -qx "CapEff:	0000000000000000" "/proc/$init/status"
+	[[ -z $(ls -A "/proc/$init/root/") ]]
+	grep -q "^Uid:	65534	65534" "/proc/$(child_of_init qemu-system)/status"
+}
