@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nodes and links in the container's /dev. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "namespaces/place.h"
+#include "namespaces/rootfs.h"
+#include "namespaces/tree.h"
+
+/* clang-format off */
+static const struct json_field device_fields[] = {
+	JSON_STR(struct ns_device, path,  "path", .required = true),
+	JSON_I32(struct ns_device, type,  "type", .always = true),
+	JSON_I64(struct ns_device, major, "major", .always = true),
+	JSON_I64(struct ns_device, minor, "minor", .always = true),
+	JSON_U32(struct ns_device, mode,  "mode", .always = true),
+	JSON_U32(struct ns_device, uid,   "uid"),
+	JSON_U32(struct ns_device, gid,   "gid"),
+};
+
+#define PATH(s) ((char *)(s))
+
+const struct ns_device ns_device_defaults[] = {
+	{ PATH("/dev/null"),    'c', 1, 3, 0666, 0, 0 },
+	{ PATH("/dev/zero"),    'c', 1, 5, 0666, 0, 0 },
+	{ PATH("/dev/full"),    'c', 1, 7, 0666, 0, 0 },
+	{ PATH("/dev/random"),  'c', 1, 8, 0666, 0, 0 },
+	{ PATH("/dev/urandom"), 'c', 1, 9, 0666, 0, 0 },
+	{ PATH("/dev/tty"),     'c', 5, 0, 0666, 0, 0 },
+};
+
+/* ptmx is the container's own devpts; core only where the kernel has it. */
+static const struct {
+	const char *name;
+	const char *target;
+	const char *needs;
+} links[] = {
+	{ "fd",     "/proc/self/fd",   NULL },
+	{ "stdin",  "/proc/self/fd/0", NULL },
+	{ "stdout", "/proc/self/fd/1", NULL },
+	{ "stderr", "/proc/self/fd/2", NULL },
+	{ "core",   "/proc/kcore",     "/proc/kcore" },
+	{ "ptmx",   "pts/ptmx",        NULL },
+};
+/* clang-format on */
+
+const size_t n_ns_device_defaults = ARRAY_SIZE(ns_device_defaults);
+const struct json_table ns_device_table =
+	JSON_TABLE(struct ns_device, device_fields);
+
+/* The folder of the last node: the next one is nearly always beside it. */
+struct folder {
+	int rootfd;
+	int fd;
+	const char *path; /* of the node that was made in it */
+	size_t len;	  /* of the folder in it */
+};
+
+static void folder_done(struct folder *f)
+{
+	if (f->fd >= 0)
+		(void)close(f->fd);
+}
+
+static int enter_folder(struct folder *f, const char *path,
+			const char **ret_name, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (f->fd >= 0 && slash && (size_t)(slash - path) == f->len &&
+	    strncmp(path, f->path, f->len) == 0 && slash[1]) {
+		*ret_name = slash + 1;
+		return 0;
+	}
+	folder_done(f);
+	f->fd = path_parent_in_root(f->rootfd, path, ret_name, e);
+	if (f->fd < 0)
+		return f->fd;
+	f->path = path;
+	f->len = (size_t)(*ret_name - path);
+	if (f->len > 0)
+		f->len--; /* without the slash */
+	return 0;
+}
+
+static mode_t type_bits(const struct ns_device *d)
+{
+	switch (d->type) {
+	case 'b':
+		return S_IFBLK;
+	case 'p':
+		return S_IFIFO;
+	default:
+		return S_IFCHR; /* 'u' is a character device by its old name */
+	}
+}
+
+static dev_t number_of(const struct ns_device *d)
+{
+	if (d->type == 'p')
+		return 0;
+	return makedev((unsigned int)d->major, (unsigned int)d->minor);
+}
+
+static bool is_device(const struct stat *st, const struct ns_device *d)
+{
+	return (st->st_mode & S_IFMT) == type_bits(d) &&
+	       (d->type == 'p' || st->st_rdev == number_of(d));
+}
+
+/* What is there already: the same device, or an error. */
+static int accept_there(int dirfd, const char *name, const struct ns_device *d,
+			struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(e, "look at it");
+	if (!is_device(&st, d))
+		return err_set(e, -EEXIST, "something else is there");
+	return 0;
+}
+
+/* A clone of the host's node at path, if it is this device. */
+static int host_node(const char *path, const struct ns_device *d)
+{
+	autoclose int tree = ns_tree_clone(AT_FDCWD, path, 0);
+	struct stat st;
+
+	if (tree < 0)
+		return tree;
+	if (fstat(tree, &st) < 0)
+		return -errno;
+	return is_device(&st, d) ? steal_fd(&tree) : -ENXIO;
+}
+
+/* The same path on the host, or what udev links to the number. */
+static int find_host_node(const struct ns_device *d, struct err *e)
+{
+	int tree = host_node(d->path, d);
+	char path[64];
+
+	if (tree >= 0)
+		return tree;
+	(void)snprintf(path, sizeof(path), "/dev/%s/%" PRId64 ":%" PRId64,
+		       d->type == 'b' ? "block" : "char", d->major, d->minor);
+	tree = host_node(path, d);
+	if (tree >= 0)
+		return tree;
+	return err_set(e, tree,
+		       "no right to make it, and no node of the host to bind");
+}
+
+static int bind_node(int dirfd, const char *name, const struct ns_device *d,
+		     struct err *e)
+{
+	const struct ns_attrs a = { .propagation = MS_PRIVATE, .userns = -1 };
+	autoclose int tree = -1, place = -1;
+
+	tree = find_host_node(d, e);
+	if (tree < 0)
+		return tree;
+	place = ns_place_file(dirfd, name, e);
+	return place < 0 ? place : ns_tree_place(tree, &a, place, e);
+}
+
+static int make_node(int dirfd, const char *name, const struct ns_device *d,
+		     bool may_mknod, struct err *e)
+{
+	/* A fifo is nobody's privilege. */
+	if (!may_mknod && d->type != 'p')
+		return bind_node(dirfd, name, d, e);
+	if (mknodat(dirfd, name, type_bits(d) | (d->mode & 07777),
+		    number_of(d)) < 0) {
+		if (errno == EPERM)
+			return bind_node(dirfd, name, d, e);
+		if (errno == EEXIST)
+			return accept_there(dirfd, name, d, e);
+		return err_errno(e, "mknod");
+	}
+	if ((d->uid || d->gid) &&
+	    fchownat(dirfd, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(e, "change the owner");
+	return 0;
+}
+
+int ns_device_make(int rootfd, const struct ns_device *v, size_t n,
+		   bool may_mknod, struct err *e)
+{
+	_cleanup_(folder_done) struct folder f = { .rootfd = rootfd, .fd = -1 };
+	/* The modes are meant as they are. */
+	mode_t mask = umask(0);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		const char *name = "";
+
+		r = enter_folder(&f, v[i].path, &name, e);
+		if (r >= 0)
+			r = make_node(f.fd, name, &v[i], may_mknod, e);
+		if (r < 0)
+			r = err_wrap(e, r, "device '%s'", v[i].path);
+	}
+	(void)umask(mask);
+	return r;
+}
+
+static int make_link(int dirfd, size_t i, struct err *e)
+{
+	if (symlinkat(links[i].target, dirfd, links[i].name) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_errno(e, "link '/dev/%s'", links[i].name);
+	/* An image's own ptmx would be the host's: it gives way. */
+	if (strcmp(links[i].name, "ptmx") != 0)
+		return 0;
+	if (unlinkat(dirfd, "ptmx", 0) < 0 ||
+	    symlinkat(links[i].target, dirfd, "ptmx") < 0)
+		return err_errno(e, "replace '/dev/ptmx'");
+	return 0;
+}
+
+int ns_device_links(int rootfd, struct err *e)
+{
+	autoclose int dev = path_make_in_root(rootfd, "/dev", PATH_DIR, e);
+	int r = 0;
+
+	if (dev < 0)
+		return dev;
+	for (size_t i = 0; i < ARRAY_SIZE(links) && r >= 0; i++)
+		if (!links[i].needs || access(links[i].needs, F_OK) == 0)
+			r = make_link(dev, i, e);
+	return r;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The container's root: where it comes from, its /dev, what is hidden in it,
+ * and how it becomes "/".
+ *
+ *	ns_root_prepare	 before the clone, in the runtime's namespaces
+ *	ns_root_open	 in the new mount namespace: attached, O_PATH fd
+ *	... mounts, devices ...
+ *	ns_root_pivot	 it is "/"; the old one is gone
+ *	ns_root_mask, ns_root_readonly, ns_root_seal
+ *			 hidden and read-only paths, read-only root, propagation
+ */
+#include "base/json.h"
+#include "namespaces/idmap.h"
+#include "namespaces/mount.h"
+
+/*
+ * Without layers: path is bound. With layers: an overlay of them, the first
+ * on top, over scratch (upper and work below it) or, without scratch, over a
+ * tmpfs that vanishes with the container. With a map the layers are idmapped,
+ * and what is written to scratch has the host's ids.
+ */
+struct ns_root {
+	char *path;	       /* absolute host path; the mount point in our
+				  mount namespace */
+	char **layers;	       /* absolute host paths, or NULL */
+	char *scratch;	       /* absolute host path of a folder, or NULL */
+	uint64_t scratch_size; /* bytes of the tmpfs; 0: kernel's default */
+	bool readonly;
+	uint32_t propagation; /* rootfsPropagation: MS_* | MS_REC; 0: rslave
+				 as runc has it */
+	bool no_pivot;	      /* MS_MOVE and chroot: for initramfs hosts */
+	char *label;	      /* SELinux context for the overlay */
+	struct ns_map map;    /* idmapped root: the layers' ids as seen */
+	bool in_userns;	      /* the container has a user namespace of its own:
+				 an overlay made in it uses user.* xattrs */
+};
+extern const struct json_table ns_root_table;
+
+/* A node in /dev. Without mknod rights it is bound from the host. */
+struct ns_device {
+	char *path; /* absolute, in the container */
+	int type;   /* 'c', 'b', 'p', 'u' */
+	int64_t major, minor;
+	uint32_t mode;
+	uint32_t uid, gid;
+};
+extern const struct json_table ns_device_table;
+
+/* null zero full random urandom tty: what every container has. */
+extern const struct ns_device ns_device_defaults[];
+extern const size_t n_ns_device_defaults;
+
+MUST_CHECK int ns_root_prepare(const struct ns_root *r, int *ret_tree,
+			       struct err *e);
+/* tree: from prepare, taken over. Cuts the propagation of all mounts first. */
+MUST_CHECK int ns_root_open(const struct ns_root *r, int tree, struct err *e);
+
+/*
+ * Nodes (all at once, so that /dev is looked up once), and the links (fd,
+ * stdin, stdout, stderr, core, ptmx). A node that is there already is accepted
+ * when it is the same device.
+ */
+MUST_CHECK int ns_device_make(int rootfd, const struct ns_device *v, size_t n,
+			      bool may_mknod, struct err *e);
+MUST_CHECK int ns_device_links(int rootfd, struct err *e);
+
+MUST_CHECK int ns_root_pivot(const struct ns_root *r, int rootfd,
+			     struct err *e);
+
+/* After the pivot; rootfd is the new "/". A path that is not there is fine; a
+ * link in it leads to another place in the container, or is an error. label:
+ * mountLabel for what hides directories, or NULL. */
+MUST_CHECK int ns_root_mask(int rootfd, char *const *paths, const char *label,
+			    struct err *e);
+MUST_CHECK int ns_root_readonly(int rootfd, char *const *paths, struct err *e);
+MUST_CHECK int ns_root_seal(const struct ns_root *r, struct err *e);
