@@ -528,6 +528,14 @@ compiles()
 	refuses "tool.bats:3:" build-aux/lint shell
 }
 
+@test "a wait in a test that waits for everything is refused" {
+	need shellcheck
+	put tool.bats '#!/usr/bin/env bats' '@test "x" {' '	true &' '	wait' '}'
+	refuses "tool.bats:4:" build-aux/lint shell
+	put tool.bats '#!/usr/bin/env bats' '@test "x" {' '	true &' '	wait $!' '}'
+	passes build-aux/lint shell
+}
+
 @test "a mistake in a manual page is refused" {
 	need groff
 	put man/a.1 '.\" SPDX-License-Identifier: Apache-2.0' '.Dd June 1, 2026' \

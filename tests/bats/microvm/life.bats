@@ -122,12 +122,15 @@ nothing_is_left()
 }
 
 @test "several programs run at once" {
+	local pids=()
+
 	start_vm sleep 1000
 	for i in 1 2 3 4; do
 		moat_oci exec "$vm" sh -c "echo $i; cat" </dev/null \
 			>"$BATS_TEST_TMPDIR/out.$i" 3>&- &
+		pids+=($!)
 	done
-	wait
+	wait "${pids[@]}"
 	for i in 1 2 3 4; do
 		[[ $(cat "$BATS_TEST_TMPDIR/out.$i") == "$i" ]]
 	done
