@@ -99,6 +99,17 @@ MUST_CHECK int ns_mount_attach(const struct ns_mount *m,
 			       const struct ns_mount_env *env, int tree,
 			       struct err *e);
 
+/* Something is mounted right on target (clean, in the root). */
+MUST_CHECK int ns_mount_check_point(const char *target, int rootfd,
+				    struct err *e);
+/*
+ * Takes away what is mounted on target (clean, in the root), also while
+ * somebody uses it. procfd: a procfs, from proc_open_fs(); becomes the working
+ * directory, for the container's own procfs is not to be believed.
+ */
+MUST_CHECK int ns_mount_detach(const char *target, int rootfd, int procfd,
+			       struct err *e);
+
 /*
  * What is asked to be read-only but must take mount points, nodes and links
  * first (tmpfs) becomes so here: after all mounts, devices and the console.

@@ -25,6 +25,7 @@
 #include "namespaces/seccomp.h"
 
 struct spec;
+struct spec_mounts;
 struct spec_process;
 struct spec_resources;
 
@@ -76,6 +77,8 @@ extern const char *const plan_hook_names[];
 
 struct plan_hooks JSON_VEC_NAMED_(struct plan_hook);
 
+struct plan_mounts JSON_VEC_NAMED_(struct ns_mount);
+
 struct plan_net_device {
 	char *name; /* on the host */
 	char *name_inside;
@@ -122,7 +125,7 @@ struct plan {
 
 	/* What it sees. */
 	struct ns_root root;
-	JSON_VEC_OF(struct ns_mount) mounts;
+	struct plan_mounts mounts;
 	/* /dev is the container's: devices and the usual links are made in
 	 * it. Not so when a folder of the host is bound there. */
 	bool own_dev;
@@ -202,6 +205,21 @@ MUST_CHECK int plan_apply_exec(struct plan_process *p, const struct plan *base,
  * defaults. */
 MUST_CHECK int plan_make_limits(const struct spec_resources *s,
 				struct cg_limits *ret, struct err *e);
+
+/* Mounts for an environment that exists, whose plan is base. */
+MUST_CHECK int plan_make_mounts(const struct spec_mounts *s,
+				const struct plan_context *ctx,
+				const struct plan *base,
+				struct plan_mounts *ret, struct err *e);
+/* The same with their targets alone, for taking them away. */
+MUST_CHECK int plan_make_targets(const struct spec_mounts *s,
+				 struct plan_mounts *ret, struct err *e);
+void plan_mounts_done(struct plan_mounts *m);
+/* Changes a plan as its environment was changed: adds what `more` has, which
+ * is empty then; or takes away, for each target, the last mount there. */
+MUST_CHECK int plan_mounts_add(struct plan *p, struct plan_mounts *more,
+			       struct err *e);
+void plan_mounts_remove(struct plan *p, const struct plan_mounts *gone);
 
 void plan_done(struct plan *plan);
 void plan_process_done(struct plan_process *p);

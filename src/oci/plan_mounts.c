@@ -274,25 +274,134 @@ static bool binds_dev(const struct ns_mount *m)
 	       str_eq(m->target, "/dev");
 }
 
+static int add_mounts(struct plan_draft *d, const struct spec_mounts *s,
+		      struct err *e)
+{
+	struct plan *p = d->plan;
+	int r;
+
+	if (s->n == 0)
+		return 0;
+	p->mounts.v = calloc(s->n, sizeof(*p->mounts.v));
+	if (!p->mounts.v)
+		return err_nomem(e);
+	for (size_t i = 0; i < s->n; i++) {
+		p->mounts.n = i + 1;
+		r = add_mount(d, &p->mounts.v[i], &s->v[i], e);
+		if (r < 0)
+			return err_wrap(e, r, "[%zu]", i);
+	}
+	return 0;
+}
+
 int plan_add_mounts(struct plan_draft *d, struct err *e)
 {
-	size_t n = d->spec->mounts.n;
 	struct plan *p = d->plan;
 	int r;
 
 	p->own_dev = true;
-	if (n == 0)
-		return 0;
-	p->mounts.v = calloc(n, sizeof(*p->mounts.v));
-	if (!p->mounts.v)
-		return err_nomem(e);
-	for (size_t i = 0; i < n; i++) {
-		p->mounts.n = i + 1;
-		r = add_mount(d, &p->mounts.v[i], &d->spec->mounts.v[i], e);
-		if (r < 0)
-			return err_wrap(e, r, "[%zu]", i);
+	r = add_mounts(d, &d->spec->mounts, e);
+	for (size_t i = 0; r == 0 && i < p->mounts.n; i++)
 		if (binds_dev(&p->mounts.v[i]))
 			p->own_dev = false;
-	}
+	return r;
+}
+
+/* --- of an environment that exists -----------------------------------------*/
+
+/* Its groups are mounted while it is made, or not at all. */
+static int check_later(const struct plan_mounts *m, struct err *e)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].flags & NS_MOUNT_CGROUP)
+			return err_set(
+				e, -EOPNOTSUPP,
+				"[%zu]: type: '%s' can only be mounted when the container is created",
+				i, m->v[i].fstype);
 	return 0;
+}
+
+int plan_make_mounts(const struct spec_mounts *s,
+		     const struct plan_context *ctx, const struct plan *base,
+		     struct plan_mounts *ret, struct err *e)
+{
+	struct plan p = *base;
+	struct plan_draft d = { .ctx = ctx, .plan = &p };
+	int r;
+
+	p.mounts = (struct plan_mounts){ 0 };
+	r = add_mounts(&d, s, e);
+	if (r == 0)
+		r = check_later(&p.mounts, e);
+	if (r < 0) {
+		plan_mounts_done(&p.mounts);
+		return err_wrap(e, r, "mounts");
+	}
+	*ret = p.mounts;
+	return 0;
+}
+
+int plan_make_targets(const struct spec_mounts *s, struct plan_mounts *ret,
+		      struct err *e)
+{
+	struct plan_mounts m = { 0 };
+	int r = 0;
+
+	m.v = calloc(s->n + 1, sizeof(*m.v));
+	if (!m.v)
+		return err_nomem(e);
+	for (size_t i = 0; i < s->n && r == 0; i++) {
+		m.n = i + 1;
+		r = set_target(&m.v[i], s->v[i].destination, e);
+		if (r < 0)
+			r = err_wrap(e, r, "mounts: [%zu]", i);
+	}
+	if (r < 0)
+		plan_mounts_done(&m);
+	else
+		*ret = m;
+	return r;
+}
+
+void plan_mounts_done(struct plan_mounts *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		json_free(&ns_mount_table, &m->v[i]);
+	free(m->v);
+	*m = (struct plan_mounts){ 0 };
+}
+
+int plan_mounts_add(struct plan *p, struct plan_mounts *more, struct err *e)
+{
+	struct plan_mounts *m = &p->mounts;
+	struct ns_mount *v;
+
+	v = reallocarray(m->v, m->n + more->n + 1, sizeof(*v));
+	if (!v)
+		return err_nomem(e);
+	m->v = v;
+	for (size_t i = 0; i < more->n; i++)
+		v[m->n++] = more->v[i];
+	free(more->v);
+	*more = (struct plan_mounts){ 0 };
+	return 0;
+}
+
+static void remove_last(struct plan_mounts *m, const char *target)
+{
+	size_t i = m->n;
+
+	while (i > 0 && !str_eq(m->v[i - 1].target, target))
+		i--;
+	if (i == 0)
+		return;
+	json_free(&ns_mount_table, &m->v[i - 1]);
+	(void)memmove(&m->v[i - 1], &m->v[i], (m->n - i) * sizeof(*m->v));
+	m->n--;
+}
+
+void plan_mounts_remove(struct plan *p, const struct plan_mounts *gone)
+{
+	for (size_t i = 0; i < gone->n; i++)
+		remove_last(&p->mounts, gone->v[i].target);
 }

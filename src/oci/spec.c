@@ -337,3 +337,64 @@ void spec_resources_done(struct spec_resources *r)
 {
 	json_free(&spec_resources_table, r);
 }
+
+/* --- mounts alone ----------------------------------------------------------*/
+
+struct mounts_file {
+	struct spec_mounts mounts;
+};
+
+static const struct json_field mounts_file_fields[] = {
+	JSON_VEC(struct mounts_file, mounts, "mounts", struct spec_mount,
+		 mount_table, .required = true),
+};
+static const struct json_table mounts_file_table =
+	JSON_TABLE(struct mounts_file, mounts_file_fields);
+
+/* {"mounts": what the text has}; only a whole value may come between. */
+static int as_object(const char *text, size_t len, char **ret, struct err *e)
+{
+	autofree char *list = NULL;
+	int r;
+
+	r = json_reformat(text, len, false, &list, e);
+	if (r < 0)
+		return r;
+	*ret = str_printf("{\"mounts\":%s}", list);
+	return *ret ? 0 : err_nomem(e);
+}
+
+int spec_mounts_read(int dirfd, const char *path, struct spec_mounts *ret,
+		     struct err *e)
+{
+	autofree char *text = NULL, *object = NULL;
+	struct mounts_file file = { 0 };
+	const char *given;
+	size_t len;
+	int r;
+
+	r = fd_read_file_at(dirfd, path, JSON_MAX_SIZE, &text, &len, e);
+	if (r < 0)
+		return r;
+	given = text;
+	if (text[strspn(text, " \t\r\n")] == '[') {
+		r = as_object(text, len, &object, e);
+		if (r < 0)
+			return err_wrap(e, r, "%s", path);
+		given = object;
+		len = strlen(object);
+	}
+	r = json_read(given, len, &mounts_file_table, &file, path, e);
+	if (r < 0)
+		return r;
+	*ret = file.mounts;
+	return 0;
+}
+
+void spec_mounts_done(struct spec_mounts *m)
+{
+	struct mounts_file file = { .mounts = *m };
+
+	json_free(&mounts_file_table, &file);
+	*m = (struct spec_mounts){ 0 };
+}

@@ -89,6 +89,8 @@ struct spec_mount {
 	struct ns_idmaps gid_mappings;
 };
 
+struct spec_mounts JSON_VEC_NAMED_(struct spec_mount);
+
 struct spec_hook {
 	char *path;
 	char **args;
@@ -300,7 +302,7 @@ struct spec {
 	struct spec_root *root;
 	char *hostname;
 	char *domainname;
-	JSON_VEC_OF(struct spec_mount) mounts;
+	struct spec_mounts mounts;
 	struct spec_hooks *hooks;
 	struct json_map annotations;
 	struct spec_linux *os; /* "linux"; that word is a macro of gcc */
@@ -332,6 +334,12 @@ void spec_process_done(struct spec_process *p);
 MUST_CHECK int spec_resources_read(int dirfd, const char *path,
 				   struct spec_resources *ret, struct err *e);
 void spec_resources_done(struct spec_resources *r);
+
+/* Mounts alone, as `mounts` takes them: a list, or an object that has one by
+ * the name "mounts", as a config.json is. */
+MUST_CHECK int spec_mounts_read(int dirfd, const char *path,
+				struct spec_mounts *ret, struct err *e);
+void spec_mounts_done(struct spec_mounts *m);
 
 /*
  * The configuration that `spec` writes: runc's default, or with rootless true

@@ -36,8 +36,7 @@ int rt_step_mounts(struct child *c, struct err *e)
 		r = ns_mount_attach(&p->mounts.v[i], &env, c->l->mount_trees[i],
 				    e);
 		if (r < 0)
-			return err_wrap(e, r, "[%zu]: mount '%s'", i,
-					p->mounts.v[i].target);
+			return err_wrap(e, r, "[%zu]", i);
 	}
 	return 0;
 }

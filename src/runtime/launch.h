@@ -20,6 +20,8 @@
 #include "src/runtime/launch_state.h"
 
 MUST_CHECK int rt_launch_prepare(struct launch *l, struct err *e);
+/* Sources of l->plan's mounts; part of prepare, but not for exec. */
+MUST_CHECK int rt_launch_open_mounts(struct launch *l, struct err *e);
 MUST_CHECK int rt_launch_clone(struct launch *l, struct err *e);
 /* Until the child's mounts stand. When rt_launch_has_hooks(), the caller then
  * runs the hooks of that moment and calls rt_launch_hooked(). */

@@ -104,7 +104,7 @@ static int open_mount(struct launch *l, size_t i, struct err *e)
 	return ns_mount_prepare(m, &env, &l->mount_trees[i], e);
 }
 
-static int open_mounts(struct launch *l, struct err *e)
+int rt_launch_open_mounts(struct launch *l, struct err *e)
 {
 	const struct plan *p = l->plan;
 	int r;
@@ -117,8 +117,7 @@ static int open_mounts(struct launch *l, struct err *e)
 	for (size_t i = 0; i < p->mounts.n; i++) {
 		r = open_mount(l, i, e);
 		if (r < 0)
-			return err_wrap(e, r, "mounts: [%zu]: '%s'", i,
-					p->mounts.v[i].target);
+			return err_wrap(e, r, "mounts: [%zu]", i);
 	}
 	return 0;
 }
@@ -166,7 +165,7 @@ static int prepare_world(struct launch *l, struct err *e)
 	r = ns_root_prepare(&l->plan->root, &l->root_tree, e);
 	if (r < 0)
 		return err_wrap(e, r, "root");
-	return open_mounts(l, e);
+	return rt_launch_open_mounts(l, e);
 }
 
 int rt_launch_prepare(struct launch *l, struct err *e)

@@ -11,6 +11,7 @@
  *	rt_run	    both, in the foreground, with its exit status
  *	rt_exec	    another program in it
  *	rt_kill rt_pause rt_resume rt_update rt_state rt_ps rt_stat
+ *	rt_mounts_add rt_mounts_remove
  *	rt_delete   also the undo of a create that failed or was killed
  *
  * No verb prints, and none but those with a foreground program touches the
@@ -115,6 +116,12 @@ MUST_CHECK int rt_pause(const struct rt_context *ctx, const char *id,
 			struct err *e);
 MUST_CHECK int rt_resume(const struct rt_context *ctx, const char *id,
 			 struct err *e);
+/* Mounts, from a file as spec_mounts_read() takes it, added to a container or
+ * taken from it: all, or none. */
+MUST_CHECK int rt_mounts_add(const struct rt_context *ctx, const char *id,
+			     const char *file, struct err *e);
+MUST_CHECK int rt_mounts_remove(const struct rt_context *ctx, const char *id,
+				const char *file, struct err *e);
 MUST_CHECK int rt_update(const struct rt_context *ctx, const char *id,
 			 const struct cg_limits *limits, struct err *e);
 /* Host pids; the caller frees. */

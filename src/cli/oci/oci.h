@@ -53,6 +53,7 @@ extern const struct cmd oci_cmd_exec;
 extern const struct cmd oci_cmd_features;
 extern const struct cmd oci_cmd_kill;
 extern const struct cmd oci_cmd_list;
+extern const struct cmd oci_cmd_mounts;
 extern const struct cmd oci_cmd_pause;
 extern const struct cmd oci_cmd_plan;
 extern const struct cmd oci_cmd_ps;
