@@ -127,6 +127,7 @@ static const struct json_field plan_fields[] = {
 	JSON_OBJ(struct plan, root, "root", struct ns_root, ns_root_table),
 	JSON_VEC(struct plan, mounts, "mounts", struct ns_mount,
 		 ns_mount_table),
+	JSON_BOOL(struct plan, notify, "notify"),
 	JSON_BOOL(struct plan, own_dev, "ownDev"),
 	JSON_VEC(struct plan, devices, "devices", struct ns_device,
 		 ns_device_table),

@@ -79,6 +79,11 @@ struct plan_hooks JSON_VEC_NAMED_(struct plan_hook);
 
 struct plan_mounts JSON_VEC_NAMED_(struct ns_mount);
 
+/* Where a program finds who waits for it to be ready. */
+#define PLAN_NOTIFY_SOCKET PLAN_NOTIFY_DIR "/" PLAN_NOTIFY_NAME
+#define PLAN_NOTIFY_DIR	   "/run/notify"
+#define PLAN_NOTIFY_NAME   "notify.sock"
+
 struct plan_net_device {
 	char *name; /* on the host */
 	char *name_inside;
@@ -126,6 +131,7 @@ struct plan {
 	/* What it sees. */
 	struct ns_root root;
 	struct plan_mounts mounts;
+	bool notify; /* the last of them has the socket of sd_notify(3) */
 	/* /dev is the container's: devices and the usual links are made in
 	 * it. Not so when a folder of the host is bound there. */
 	bool own_dev;
@@ -160,8 +166,9 @@ struct plan_context {
 	int cgroup_driver;  /* what the command line asked for */
 	bool isolation_vm;  /* started as moat-oci-vm */
 	bool no_pivot;
-	bool v2_only;	     /* cgroup2 on /sys/fs/cgroup: for type cgroup */
-	unsigned int n_cpus; /* online; bounds vCPUs */
+	const char *notify_dir; /* has the socket of sd_notify(3); or NULL */
+	bool v2_only;		/* cgroup2 on /sys/fs/cgroup: for type cgroup */
+	unsigned int n_cpus;	/* online; bounds vCPUs */
 	uint64_t host_memory;
 };
 

@@ -20,6 +20,7 @@ static const struct part {
 	{ "linux: rootfsPropagation", plan_add_propagation },
 	{ "linux: mountLabel", plan_add_mount_label },
 	{ "mounts", plan_add_mounts },
+	{ NULL, plan_add_notify },		/* on top of the others */
 	{ "linux: devices", plan_add_devices }, /* unless /dev is mounted */
 	{ "linux: maskedPaths", plan_add_masked },
 	{ "linux: readonlyPaths", plan_add_readonly },

@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "src/oci/plan_parts.h"
@@ -304,6 +306,38 @@ int plan_add_mounts(struct plan_draft *d, struct err *e)
 	for (size_t i = 0; r == 0 && i < p->mounts.n; i++)
 		if (binds_dev(&p->mounts.v[i]))
 			p->own_dev = false;
+	return r;
+}
+
+/* --- the socket of sd_notify(3) --------------------------------------------*/
+
+int plan_add_notify(struct plan_draft *d, struct err *e)
+{
+	struct plan_mounts one = { 0 };
+	struct ns_mount *m;
+	int r;
+
+	if (!d->ctx->notify_dir)
+		return 0;
+	if (d->plan->isolation == PLAN_VM) {
+		log_warning(
+			"NOTIFY_SOCKET: a micro-VM cannot tell that it is ready");
+		return 0;
+	}
+	one.v = m = calloc(1, sizeof(*m));
+	if (!m)
+		return err_nomem(e);
+	one.n = 1;
+	m->flags = NS_MOUNT_BIND;
+	m->set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+		 MOUNT_ATTR_NOEXEC;
+	r = plan_copy(d->ctx->notify_dir, &m->source, e);
+	if (r == 0)
+		r = plan_copy(PLAN_NOTIFY_DIR, &m->target, e);
+	if (r == 0)
+		r = plan_mounts_add(d->plan, &one, e);
+	plan_mounts_done(&one);
+	d->plan->notify = r == 0;
 	return r;
 }
 

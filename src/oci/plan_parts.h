@@ -41,6 +41,7 @@ MUST_CHECK int plan_add_mount_label(struct plan_draft *d, struct err *e);
 
 /* plan_mounts.c */
 MUST_CHECK int plan_add_mounts(struct plan_draft *d, struct err *e);
+MUST_CHECK int plan_add_notify(struct plan_draft *d, struct err *e);
 
 /* plan_devices.c */
 MUST_CHECK int plan_add_devices(struct plan_draft *d, struct err *e);

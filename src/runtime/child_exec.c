@@ -276,6 +276,8 @@ int rt_step_environment(struct child *c, struct err *e)
 	c->env = c->l->process->env;
 	if (add_home(c) < 0 || add_listen_fds(c) < 0)
 		return err_nomem(e);
+	if (c->l->notify && set_env(c, "NOTIFY_SOCKET", PLAN_NOTIFY_SOCKET) < 0)
+		return err_nomem(e);
 	return 0;
 }
 

@@ -33,6 +33,7 @@ struct launch {
 	int start_fifo;	   /* create: where the child waits, and */
 	int result_fifo;   /* where it reports; else -1 */
 	bool new_keyring;
+	bool notify; /* NOTIFY_SOCKET is for the program */
 	bool rootless;
 	/* The program is to run in a micro-VM: what the child does instead of
 	 * becoming it. The guest's agent knows nothing of that. */

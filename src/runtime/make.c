@@ -70,6 +70,23 @@ static bool v2_only(void)
 	       fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+/* Of the state that will be; the root may be named from where we are. */
+static int find_notify_dir(struct make *m, struct err *e)
+{
+	autofree char *cwd = NULL, *root = NULL;
+
+	if (!m->ctx->notify_socket)
+		return 0;
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return err_errno(e, "look up the current folder");
+	root = path_join(cwd, m->ctx->root);
+	if (root)
+		m->notify_dir =
+			str_printf("%s/%s/" NOTIFY_DIR, root, m->args->id);
+	return m->notify_dir ? 0 : err_nomem(e);
+}
+
 static int decide(struct make *m, const struct spec *spec, struct err *e)
 {
 	struct plan_context ctx = {
@@ -81,6 +98,7 @@ static int decide(struct make *m, const struct spec *spec, struct err *e)
 		.cgroup_driver = m->ctx->cgroup_driver,
 		.isolation_vm = m->ctx->isolation_vm,
 		.no_pivot = m->args->no_pivot,
+		.notify_dir = m->notify_dir,
 		.v2_only = v2_only(),
 		.n_cpus = (unsigned int)get_nprocs_conf(),
 		.host_memory = host_memory(),
@@ -129,6 +147,8 @@ int make_plan(struct make *m, struct err *e)
 		r = find_bundle(m, e);
 	if (r >= 0)
 		r = read_config(m, &spec, e);
+	if (r >= 0)
+		r = find_notify_dir(m, e);
 	if (r >= 0)
 		r = decide(m, &spec, e);
 	if (r >= 0)
@@ -192,6 +212,9 @@ int make_reserve(struct make *m, struct err *e)
 	if (r < 0)
 		return r;
 	r = begin_state(m, e);
+	if (r < 0)
+		return r;
+	r = m->plan.notify ? notify_make_dir(m->dir, e) : 0;
 	if (r < 0)
 		return r;
 	/* Before the group: a killed create can then be cleaned up. */
@@ -263,6 +286,7 @@ static void fill_launch(struct make *m)
 	l->listen_fds = m->args->io.listen_fds;
 	l->new_keyring = !m->args->no_new_keyring;
 	l->rootless = m->ctx->rootless;
+	l->notify = m->plan.notify;
 	if (l->plan->seccomp)
 		l->seccomp_cache = rt_seccomp_cache(m->ctx->root);
 }
@@ -404,7 +428,9 @@ void make_done(struct make *m)
 	rt_vm_free(steal_ptr(m->vm));
 	plan_done(&m->plan);
 	state_done(&m->state);
+	notify_close(&m->notify);
 	free(steal_ptr(m->bundle));
+	free(steal_ptr(m->notify_dir));
 }
 
 void make_undo(struct make *m)

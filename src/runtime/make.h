@@ -16,6 +16,7 @@
 #include "src/oci/plan.h"
 #include "src/oci/state.h"
 #include "src/runtime/launch.h"
+#include "src/runtime/notify.h"
 #include "src/runtime/rt.h"
 #include "src/runtime/vm.h"
 
@@ -24,17 +25,19 @@ struct make {
 	const struct rt_create *args;
 	bool waits; /* create: until "start"; run: for our word */
 	char *bundle;
+	char *notify_dir; /* on the host; NULL: nobody waits for it */
 	struct plan plan;
 	struct state state;
 	int dir;
 	struct cg *cgroup;
 	struct rt_vm *vm; /* NULL: a container */
 	struct launch launch;
+	struct notify notify;
 };
 
 #define MAKE_INIT                                                              \
 	{                                                                      \
-		.dir = -1, .launch = LAUNCH_INIT                               \
+		.dir = -1, .launch = LAUNCH_INIT, .notify = NOTIFY_INIT        \
 	}
 
 MUST_CHECK int make_plan(struct make *m, struct err *e);

@@ -33,6 +33,9 @@
 struct rt_context {
 	const char *root;  /* where states live: /run/moat/oci ... */
 	int cgroup_driver; /* enum cg_driver, as asked for */
+	/* Who waits for the program to be ready: what NOTIFY_SOCKET of
+	 * sd_notify(3) says; or NULL. */
+	const char *notify_socket;
 	bool rootless;
 	bool isolation_vm; /* moat-oci-vm */
 };

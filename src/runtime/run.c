@@ -30,6 +30,8 @@ static int start(struct make *m, struct err *e)
 		r = make_execute(m, e);
 	if (r >= 0)
 		r = make_announce(m, e);
+	if (r >= 0 && m->plan.notify)
+		r = notify_open(&m->notify, m->dir, m->ctx->notify_socket, e);
 	if (r >= 0)
 		r = rt_launch_go(&m->launch, e);
 	if (r >= 0)
@@ -75,6 +77,11 @@ static int run_foreground(struct make *m, struct err *e)
 	if (r < 0)
 		goto undo;
 	make_unlock(m);
+	if (m->plan.notify) {
+		r = notify_add(&m->notify, a.loop, e);
+		if (r < 0)
+			goto undo;
+	}
 	status = attend_wait(&a, &m->launch, e);
 	if (status < 0) {
 		r = status;
@@ -85,6 +92,21 @@ static int run_foreground(struct make *m, struct err *e)
 undo:
 	make_undo(m);
 	return r;
+}
+
+static int run_detached(struct make *m, struct err *e)
+{
+	int r;
+
+	r = start(m, e);
+	if (r < 0) {
+		make_undo(m);
+		return r;
+	}
+	if (!m->plan.notify)
+		return 0;
+	make_unlock(m);
+	return notify_await(&m->notify, m->launch.pid, m->launch.pidfd, e);
 }
 
 int rt_run(const struct rt_context *ctx, const struct rt_create *c,
@@ -101,10 +123,5 @@ int rt_run(const struct rt_context *ctx, const struct rt_create *c,
 	r = become_subreaper(c, e);
 	if (r < 0)
 		return r;
-	if (!c->io.detach)
-		return run_foreground(&m, e);
-	r = start(&m, e);
-	if (r < 0)
-		make_undo(&m);
-	return r;
+	return c->io.detach ? run_detached(&m, e) : run_foreground(&m, e);
 }

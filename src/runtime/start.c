@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "src/oci/hooks.h"
 #include "src/runtime/env.h"
+#include "src/runtime/notify.h"
 #include "src/runtime/sync.h"
 
 /* The other ends of the FIFOs that the init holds; see sync.h. */
@@ -50,26 +52,55 @@ static int say_go(const struct env *v, struct err *e)
 	return 0;
 }
 
+/* As the create was told, and as we are. */
+static bool is_awaited(const struct env *v, const struct rt_context *ctx)
+{
+	return v->plan.notify && ctx->notify_socket;
+}
+
+static int start(struct env *v, const struct rt_context *ctx, struct notify *n,
+		 int *ret_pidfd, struct err *e)
+{
+	int r;
+
+	r = env_lock(v->dir, e);
+	if (r < 0)
+		return r;
+	if (v->state.status != STATE_CREATED)
+		return err_set(
+			e, -EINVAL, "cannot start container '%s' in state '%s'",
+			v->state.id, state_status_names[v->state.status]);
+	r = env_plan(v, e);
+	if (r < 0)
+		return r;
+	if (is_awaited(v, ctx)) {
+		*ret_pidfd = env_init_pidfd(v, e);
+		if (*ret_pidfd < 0)
+			return *ret_pidfd;
+		r = notify_open(n, v->dir, ctx->notify_socket, e);
+		if (r < 0)
+			return r;
+	}
+	r = say_go(v, e);
+	if (r < 0)
+		return r;
+	return rt_poststart(&v->plan, &v->state, e);
+}
+
 int rt_start(const struct rt_context *ctx, const char *id, struct err *e)
 {
+	_cleanup_(notify_close) struct notify n = NOTIFY_INIT;
 	_cleanup_(env_close) struct env v = ENV_INIT;
+	autoclose int pidfd = -1;
 	int r;
 
 	r = env_open(&v, ctx, id, e);
 	if (r < 0)
 		return r;
-	r = env_lock(v.dir, e);
-	if (r < 0)
+	r = start(&v, ctx, &n, &pidfd, e);
+	if (r < 0 || !is_awaited(&v, ctx))
 		return r;
-	if (v.state.status != STATE_CREATED)
-		return err_set(e, -EINVAL,
-			       "cannot start container '%s' in state '%s'", id,
-			       state_status_names[v.state.status]);
-	r = env_plan(&v, e);
-	if (r < 0)
-		return r;
-	r = say_go(&v, e);
-	if (r < 0)
-		return r;
-	return rt_poststart(&v.plan, &v.state, e);
+	/* However long that takes: others may work on it. */
+	(void)flock(v.dir, LOCK_UN);
+	return notify_await(&n, v.state.pid, pidfd, e);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mounts that come to a container later, and go. */
+#include <sys/mount.h>
+
 #include "tests/unit/oci-plan.h"
 #include "tests/unit/scratch.h"
 
@@ -150,6 +152,35 @@ TEST(a_plan_forgets_the_topmost_of_what_was_removed)
 	spec_mounts_done(&s);
 }
 
+TEST(who_waits_for_readiness_is_mounted_on_top)
+{
+	struct plan_context ctx = test_machine;
+	_cleanup_(plan_done) struct plan p = { 0 };
+	struct err e = { 0 };
+
+	ctx.notify_dir = "/run/moat/oci/x/notify";
+	REQUIRE_OK(test_parse(base_text, &ctx, &p, &e), &e);
+	(void)CHECK(p.notify);
+	REQUIRE(p.mounts.n == 4);
+	(void)CHECK_STR(p.mounts.v[3].source, ctx.notify_dir);
+	(void)CHECK_STR(p.mounts.v[3].target, PLAN_NOTIFY_DIR);
+	(void)CHECK(p.mounts.v[3].set & MOUNT_ATTR_RDONLY);
+	(void)CHECK_INT(p.mounts.v[3].flags, NS_MOUNT_BIND);
+}
+
+TEST(a_micro_vm_has_nobody_to_notify)
+{
+	struct plan_context ctx = test_machine;
+	_cleanup_(plan_done) struct plan p = { 0 };
+	struct err e = { 0 };
+
+	ctx.notify_dir = "/run/moat/oci/x/notify";
+	ctx.isolation_vm = true;
+	REQUIRE_OK(test_parse(base_text, &ctx, &p, &e), &e);
+	(void)CHECK(!p.notify);
+	(void)CHECK_INT(p.mounts.n, 3);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -158,6 +189,8 @@ int main(void)
 		TAP(mounts_are_judged_as_those_of_a_configuration),
 		TAP(a_plan_follows_what_was_added),
 		TAP(a_plan_forgets_the_topmost_of_what_was_removed),
+		TAP(who_waits_for_readiness_is_mounted_on_top),
+		TAP(a_micro_vm_has_nobody_to_notify),
 	};
 
 	return tap_run(tests, ARRAY_SIZE(tests));

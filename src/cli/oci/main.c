@@ -86,6 +86,7 @@ struct rt_context oci_context(const struct cmd_call *call)
 		.root = g->root ? g->root : program.root,
 		.cgroup_driver = g->systemd_cgroup ? CG_DRIVER_SYSTEMD
 						   : g->cgroup_manager,
+		.notify_socket = getenv("NOTIFY_SOCKET"),
 		.rootless = is_rootless(g),
 		.isolation_vm = program.as_vm,
 	};
