@@ -68,9 +68,11 @@ void nl_put_u32(struct nl_msg *m, uint16_t type, uint32_t v);
 void nl_put_str(struct nl_msg *m, uint16_t type, const char *s);
 
 /* What is put in the block behind it is inside the attribute. No break. */
-#define NL_NEST(m, type)                                                       \
-	for (struct nl_nest nest_ = nl_nest((m), (type)); nest_.open;          \
-	     nl_nest_end((m), &nest_))
+#define NL_NEST(m, type)  NL_NEST_(m, type, __LINE__)
+#define NL_NEST_(m, t, l) NL_NEST__(m, t, l)
+#define NL_NEST__(m, t, l)                                                     \
+	for (struct nl_nest nest_##l = nl_nest((m), (t)); nest_##l.open;       \
+	     nl_nest_end((m), &nest_##l))
 struct nl_nest nl_nest(struct nl_msg *m, uint16_t type);
 void nl_nest_end(struct nl_msg *m, struct nl_nest *nest);
 
