@@ -110,7 +110,7 @@ static int add_qdisc(struct nl *nl, int link, struct err *e)
 	return err_set(e, r, "add the ingress qdisc: %s", err_text(&why));
 }
 
-static void put_action(struct nl_msg *m, int to)
+static void put_mirred(struct nl_msg *m, int to)
 {
 	const struct tc_mirred mirred = {
 		.action = TC_ACT_STOLEN,
@@ -118,13 +118,17 @@ static void put_action(struct nl_msg *m, int to)
 		.ifindex = (uint32_t)to,
 	};
 
+	nl_put_str(m, TCA_ACT_KIND, "mirred");
+	NL_NEST(m, TCA_ACT_OPTIONS) {
+		nl_put(m, TCA_MIRRED_PARMS, &mirred, sizeof(mirred));
+	}
+}
+
+static void put_actions(struct nl_msg *m, int to)
+{
 	NL_NEST(m, TCA_U32_ACT) {
 		NL_NEST(m, 1) {
-			nl_put_str(m, TCA_ACT_KIND, "mirred");
-			NL_NEST(m, TCA_ACT_OPTIONS) {
-				nl_put(m, TCA_MIRRED_PARMS, &mirred,
-				       sizeof(mirred));
-			}
+			put_mirred(m, to);
 		}
 	}
 }
@@ -147,7 +151,7 @@ static int redirect(struct nl *nl, int from, int to, struct err *e)
 	nl_put_str(&m, TCA_KIND, "u32");
 	NL_NEST(&m, TCA_OPTIONS) {
 		nl_put(&m, TCA_U32_SEL, &all, sizeof(all));
-		put_action(&m, to);
+		put_actions(&m, to);
 	}
 	r = nl_talk(nl, &m, e);
 	return r < 0 ? err_wrap(e, r, "redirect frames (cls_u32, act_mirred)")

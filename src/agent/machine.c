@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "netns/config.h"
 #include "src/agent/agent.h"
 #include "src/oci/wire_body.h"
 
@@ -72,6 +73,8 @@ static int set_up(const struct wire_setup *s, struct err *e)
 		r = set_clock(s->clock_secs, s->clock_nanosecs, e);
 	if (r == 0 && s->entropy.n)
 		r = add_entropy(s->entropy.v, s->entropy.n, e);
+	if (r == 0 && s->network)
+		r = net_config_write(s->network, e);
 	for (size_t i = 0; i < s->mounts.n && r == 0; i++)
 		r = mount_share(&s->mounts.v[i], e);
 	return r;

@@ -94,6 +94,7 @@ static const struct json_field vm_fields[] = {
 	JSON_U64(struct plan_vm, memory, "memory"),
 	JSON_U64(struct plan_vm, overhead, "overhead"),
 	JSON_U32(struct plan_vm, timeout_ms, "timeoutMs"),
+	JSON_BOOL(struct plan_vm, network, "network"),
 };
 const struct json_table plan_vm_table = JSON_TABLE(struct plan_vm, vm_fields);
 

@@ -113,6 +113,7 @@ struct plan_vm {
 	uint64_t memory;     /* guest RAM in bytes, from the memory limit */
 	uint64_t overhead;   /* what the cgroup gets on top of it */
 	uint32_t timeout_ms; /* for the agent to report */
+	bool network; /* its namespace may have links: they are the guest's */
 };
 extern const struct json_table plan_vm_table;
 

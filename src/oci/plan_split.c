@@ -209,6 +209,18 @@ static int host_process(struct plan_process *p, struct err *e)
 	return set(&p->cwd, strdup("/"), e);
 }
 
+/* Who could have put links into its network namespace by the time it boots. A
+ * new one has nothing but "lo", and needs no driver for more. */
+static bool may_have_links(const struct plan *p)
+{
+	const char *path = plan_namespace(p, NS_NET);
+
+	return (path && path[0]) || p->net_devices.n > 0 ||
+	       p->hooks[PLAN_HOOK_PRESTART].n > 0 ||
+	       p->hooks[PLAN_HOOK_CREATE_RUNTIME].n > 0 ||
+	       p->hooks[PLAN_HOOK_CREATE_CONTAINER].n > 0;
+}
+
 static int make_host(struct plan *p, bool rootless, struct err *e)
 {
 	int r;
@@ -227,6 +239,7 @@ static int make_host(struct plan *p, bool rootless, struct err *e)
 	r = add_namespace(p, NS_PID, e);
 	if (r < 0)
 		return r;
+	p->vm.network = may_have_links(p);
 	host_limits(p);
 	r = host_mounts(p, e);
 	if (r < 0)

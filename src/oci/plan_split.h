@@ -8,8 +8,8 @@
  *	host				guest
  *	----				-----
  *	namespaces around the monitor	namespaces around the program
- *	network, cgroup with RAM and	cgroup with the program's own limits
- *	  overhead
+ *	network, its links as taps	their addresses and routes
+ *	cgroup with RAM and overhead	cgroup with the program's own limits
  *	root and binds, put together	proc, sys, tmpfs ...; the binds, from
  *	  in one folder that is shared	  the share, in the order they stand
  *	createRuntime and other hooks	startContainer hooks

@@ -37,7 +37,8 @@ static const struct {
 	[WIRE_DONE]     = { "done",     FROM_GUEST, 0, 0 },
 	[WIRE_FAILED]   = { "failed",   FROM_GUEST, 1, 8 * KIB },
 	[WIRE_EXITED]   = { "exited",   FROM_GUEST, 1, 256 },
-	[WIRE_SETUP]    = { "setup",    FROM_HOST,  1, 64 * KIB },
+	/* Routes, for the most part. */
+	[WIRE_SETUP]    = { "setup",    FROM_HOST,  1, 1 * MIB },
 	/* A plan has mounts, environment and a seccomp profile. */
 	[WIRE_CREATE]   = { "create",   FROM_HOST,  1, 16 * MIB },
 	[WIRE_START]    = { "start",    FROM_HOST,  0, 0 },

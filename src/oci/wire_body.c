@@ -25,6 +25,8 @@ static const struct json_field setup_fields[] = {
 	JSON_BOOL(struct wire_setup, debug, "debug"),
 	JSON_VEC(struct wire_setup, mounts, "mounts", struct wire_mount,
 		 mount_table),
+	JSON_PTR(struct wire_setup, network, "network", struct net_config,
+		 net_config_table),
 };
 const struct json_table wire_setup_table =
 	JSON_TABLE(struct wire_setup, setup_fields);

@@ -6,6 +6,7 @@
  * (CREATE) and the process (EXEC) have theirs in plan.h.
  */
 #include "base/json.h"
+#include "netns/config.h"
 
 /* HELLO: the agent is there. */
 struct wire_hello {
@@ -29,6 +30,7 @@ struct wire_setup {
 	char *state; /* what hooks in the guest get on stdin, or NULL */
 	bool debug;  /* the agent says on the console what it does */
 	JSON_VEC_OF(struct wire_mount) mounts; /* virtiofs by tag, in order */
+	struct net_config *network; /* what its cards are called, and have */
 };
 extern const struct json_table wire_setup_table;
 

@@ -12,6 +12,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "src/runtime/vm.h"
 
 #define LOCK_TIMEOUT_MS	  60000
 #define DELETE_TIMEOUT_MS 10000
@@ -188,6 +189,7 @@ static int erase_processes(struct env *v, struct err *e)
 int env_erase_opened(struct env *v, const struct rt_context *ctx,
 		     const char *id, struct err *e)
 {
+	struct err ignored = { 0 };
 	int r = 0;
 
 	if (v->state.cgroup.hierarchies.n > 0)
@@ -195,7 +197,11 @@ int env_erase_opened(struct env *v, const struct rt_context *ctx,
 	if (r < 0 && r != -ENOENT)
 		return r;
 	r = erase_processes(v, e);
-	return r < 0 ? r : state_remove(ctx->root, id, e);
+	if (r < 0)
+		return r;
+	if (env_plan(v, &ignored) == 0)
+		rt_vm_net_release(&v->plan);
+	return state_remove(ctx->root, id, e);
 }
 
 int env_erase(const struct rt_context *ctx, const char *id, struct err *e)

@@ -26,6 +26,7 @@
  * in the state's folder, see vm_client.h.
  */
 #include "microvm/backend.h"
+#include "netns/config.h"
 #include "src/oci/plan.h"
 
 struct child;
@@ -42,6 +43,8 @@ struct rt_vm {
 	char *place;  /* the state's folder: in our own mount namespace the
 			 share is put together over it */
 	int listener; /* RT_VM_SOCKET */
+	struct net_config net; /* the guest's, and a tap for each link */
+	int taps[NET_LINKS_MAX];
 	bool rootless;
 };
 
@@ -56,6 +59,9 @@ DEFINE_CLEANUP(struct rt_vm *, rt_vm_free);
 /* launch.instead: the whole life of the environment's init. Only returns when
  * its program never ran. */
 int rt_vm_child(struct child *c, struct err *e);
+
+/* The network namespace is as it was: for one that outlives the guest. */
+void rt_vm_net_release(const struct plan *p);
 
 /* A program of ours beside moat-oci: "moat-guest". The caller frees. */
 MUST_CHECK char *rt_program_path(const char *name);

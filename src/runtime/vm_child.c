@@ -12,6 +12,11 @@ static bool has_terminal(const struct launch *l)
 	return l->process->terminal;
 }
 
+static bool has_network(const struct launch *l)
+{
+	return l->plan->vm.network;
+}
+
 static bool has_user_namespace(const struct launch *l)
 {
 	return plan_owns(l->plan, NS_USER);
@@ -39,7 +44,8 @@ static const struct step steps[] = {
 	{ "rootfs ready",    rt_step_report_rootfs,   rt_launch_has_hooks    },
 	{ "hooks",           rt_step_await_hooks,     rt_launch_has_hooks    },
 	{ "container hooks", rt_step_container_hooks, rt_launch_has_hooks    },
-	{ "machine",         rt_step_machine,         always                 }, /* after the hooks, which may set up its network */
+	{ "guest network",   rt_step_vm_network,      has_network            }, /* after the hooks, which may put links into it */
+	{ "machine",         rt_step_machine,         always                 }, /* last: all that it is made of is there */
 	{ "ready",           rt_step_ready,           always                 },
 };
 /* clang-format on */

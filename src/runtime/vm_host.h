@@ -89,6 +89,12 @@ MUST_CHECK int rt_host_ask_json(struct rt_host *h, enum wire_type type,
 				const struct json_table *table, const void *obj,
 				struct err *e);
 
+/* The taps, as cards of the machine. */
+MUST_CHECK int rt_vm_add_nics(const struct rt_vm *vm, struct vm_config *c,
+			      struct err *e);
+/* The monitor has them. */
+void rt_vm_net_close(struct rt_vm *vm);
+
 /* Puts into e what monitor and console said last. Gives r. */
 int rt_host_explain(struct rt_host *h, int r, struct err *e);
 

@@ -124,7 +124,8 @@ static int prepare_initramfs(struct rt_vm *vm, const struct vm_places *places,
 		.kernel = k,
 		.agent = agent,
 		.bus = { vm->backend->bus[0], vm->backend->bus[1] },
-		.needs = vm->backend->agent | VM_NEED_FS,
+		.needs = vm->backend->agent | VM_NEED_FS |
+			 (vm->host.vm.network ? VM_NEED_NET : 0),
 	};
 
 	if (agent < 0)
@@ -230,6 +231,7 @@ void rt_vm_free(struct rt_vm *vm)
 		(void)close(vm->initramfs);
 	if (vm->listener >= 0)
 		(void)close(vm->listener);
+	net_config_done(&vm->net);
 	free(vm->kernel_path);
 	free(vm->place);
 	plan_done(&vm->host);

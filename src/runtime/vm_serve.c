@@ -88,6 +88,7 @@ static int set_up(struct child *c, struct rt_host *h, struct err *e)
 		.debug = log_wants(LOG_LEVEL_DEBUG),
 		.state = c->hook_state,
 		.mounts = { &share, 1 },
+		.network = &c->l->vm->net,
 	};
 	struct timespec now;
 
@@ -169,6 +170,7 @@ int rt_step_machine(struct child *c, struct err *e)
 	if (r < 0)
 		return r;
 	c->host = h;
+	rt_vm_net_close(c->l->vm);
 	if (h->trouble)
 		log_warning("guest: %s", h->trouble);
 	r = rt_vm_take_signals(h->loop, on_signal, h, e);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sys/mount.h>
 
+#include "base/cleanup.h"
+#include "base/str.h"
 #include "src/oci/plan_split.h"
 #include "tests/unit/oci-plan.h"
 
@@ -86,6 +88,39 @@ TEST(the_network_is_the_hosts_and_the_pids_are_both)
 		    !plan_owns(&h.guest, NS_PID));
 	(void)CHECK(plan_makes(&h.guest, NS_UTS));
 	(void)CHECK_STR(h.guest.hostname, "h");
+}
+
+static const struct {
+	const char *namespace, *hooks;
+	bool want;
+} networks[] = {
+	{ "{\"type\":\"network\"}", "", false },
+	{ "{\"type\":\"network\",\"path\":\"/run/netns/n\"}", "", true },
+	{ "{\"type\":\"network\"}", "\"createRuntime\":[{\"path\":\"/h\"}]",
+	  true },
+	{ "{\"type\":\"network\"}", "\"createContainer\":[{\"path\":\"/h\"}]",
+	  true },
+	/* Too late: the machine is running. */
+	{ "{\"type\":\"network\"}", "\"startContainer\":[{\"path\":\"/h\"}]",
+	  false },
+};
+
+TEST(links_are_looked_for_where_somebody_can_have_made_them)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(networks); i++) {
+		_cleanup_(halves_done) struct halves h = { 0 };
+		autofree char *text =
+			str_printf(HEAD "\"hooks\":{%s},\"linux\":{"
+					"\"namespaces\":[{\"type\":\"mount\"},"
+					"%s]}}",
+				   networks[i].hooks, networks[i].namespace);
+		struct err e = { 0 };
+
+		REQUIRE_OK(split(text, false, &h, &e), &e);
+		if (!CHECK(h.host.vm.network == networks[i].want))
+			tap_note("row %zu", i);
+		(void)CHECK(!h.guest.vm.network);
+	}
 }
 
 TEST(limits_bind_where_they_can)
@@ -201,6 +236,7 @@ static const struct tap_test tests[] = {
 	TAP(binds_are_gathered_on_the_host_and_placed_in_the_guest),
 	TAP(the_root_is_put_together_on_the_host),
 	TAP(the_network_is_the_hosts_and_the_pids_are_both),
+	TAP(links_are_looked_for_where_somebody_can_have_made_them),
 	TAP(limits_bind_where_they_can),
 	TAP(the_program_is_the_guests),
 	TAP(hooks_run_where_their_namespaces_are),
