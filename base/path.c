@@ -71,6 +71,28 @@ bool path_below(const char *path, const char *dir)
 	return str_starts(path, dir) && (path[n] == '/' || !path[n]);
 }
 
+/* The value of "\ooo" at s; -1: it is no such escape. */
+static int octal(const char *s)
+{
+	if (s[0] != '\\' || s[1] < '0' || s[1] > '3' || s[2] < '0' ||
+	    s[2] > '7' || s[3] < '0' || s[3] > '7')
+		return -1;
+	return (s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0');
+}
+
+void path_unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		int c = octal(s);
+
+		*to++ = c < 0 ? *s : (char)c;
+		s += c < 0 ? 0 : 3;
+	}
+	*to = '\0';
+}
+
 /* mkdir(2), content with a folder that is there. */
 static int make_dir(const char *path, mode_t mode)
 {

@@ -25,6 +25,10 @@ MUST_CHECK char *path_clean(const char *path);
 /* path is dir or lies below it; both clean. */
 bool path_below(const char *path, const char *dir);
 
+/* /proc/PID/mountinfo writes blank, tab, newline and backslash as \ooo: puts
+ * them back, in place. What is no such escape stays as it is. */
+void path_unescape(char *s);
+
 /* mkdir -p on the host. */
 MUST_CHECK int path_make_dirs(const char *path, mode_t mode, struct err *e);
 

@@ -252,8 +252,16 @@ void cg_limits_done(struct cg_limits *l);
 /* Something is asked for. */
 bool cg_limits_any(const struct cg_limits *l);
 
-/* OCI shares as a v2 weight: the kernel's own scale (1024 shares are weight
- * 100), so that proportions between neighbours stay what they were. */
+/*
+ * OCI shares as a v2 weight: by the kernel's own scale, where 1024 shares and
+ * weight 100 are the same load weight of the scheduler; systemd converts in the
+ * same way. So 1024 against 3072 is a third on every host, and a group of v1
+ * beside one of v2 has what it would have had. runc since 1.3 and crun since
+ * 1.23 bend the scale (10^((log2(s)^2 + 125 log2(s)) / 612 - 7 / 34)), so that
+ * 2 and 262144 meet the ends of the weights; they agree with us at 1024, and
+ * make 1 : 2.4 of 1 : 3. What is beyond the weights' ends here, above 102400
+ * shares or below 10, nobody but the extremes notices.
+ */
 uint64_t cg_shares_to_weight(uint64_t shares);
 /* blkio.weight (10..1000) as io.weight (1..10000). */
 uint64_t cg_blkio_to_io_weight(uint64_t weight);
@@ -444,9 +452,11 @@ void cg_stat_write(const struct cg_stat *s, struct json_out *o);
 /*
  * A descriptor that becomes readable when a process of the group may have
  * been killed for memory, or the last one went; cg_oom_read() takes the event
- * and gives how many were killed so far. -EOPNOTSUPP without a memory
- * controller (on hybrid hosts: without a limit or account). -ENODEV: the group
- * is gone, as systemd's are as soon as they are empty.
+ * and gives how many were killed so far; once more when the last process has
+ * gone, for that event may come late or not at all. -EOPNOTSUPP without a
+ * memory controller (on hybrid hosts: without a limit or account). -ENODEV: the
+ * group is gone, as systemd's are as soon as they are empty, and who may not
+ * read the kernel's log does not learn what was counted last.
  */
 MUST_CHECK int cg_oom_open(struct cg *cg, struct err *e);
 MUST_CHECK int cg_oom_read(struct cg *cg, int fd, uint64_t *ret_kills,

@@ -24,6 +24,7 @@ int cg_new(int driver, struct cg **ret, struct err *e)
 		return err_nomem(e);
 	cg->driver = driver;
 	cg->fd = -1;
+	cg->log = -1;
 	cg->unit.holder_fd = -1;
 	*ret = cg;
 	return 0;
@@ -34,6 +35,7 @@ void cg_free(struct cg *cg)
 	if (!cg)
 		return;
 	auto_close_(&cg->fd);
+	auto_close_(&cg->log);
 	free(cg->mount);
 	free(cg->path);
 	free(cg->below);

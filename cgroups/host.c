@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "cgroups/cg.h"
 
@@ -22,24 +23,6 @@ static bool is_fs(const char *path, unsigned long magic)
 	struct statfs fs;
 
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic;
-}
-
-/* "\040" and the like; in place. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] &&
-		    s[3]) {
-			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
-				       (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
 }
 
 /*
@@ -75,8 +58,8 @@ static bool split_line(char *line, struct mount_line *ret)
 	ret->options = strtok_r(NULL, " ", &save);
 	if (!ret->options)
 		return false;
-	unescape(ret->root);
-	unescape(ret->point);
+	path_unescape(ret->root);
+	path_unescape(ret->point);
 	return true;
 }
 

@@ -243,8 +243,7 @@ bool cg_limits_any(const struct cg_limits *l)
 
 uint64_t cg_shares_to_weight(uint64_t shares)
 {
-	/* sched_weight_to_cgroup() of the kernel: 1024 <-> 100, rounded, and
-	 * the range that cpu.weight accepts. */
+	/* As sched_weight_to_cgroup() of the kernel does it, rounded. */
 	if (shares >= 10000U * 1024U / 100U)
 		return 10000;
 	return MAX_OF((shares * 100 + 512) / 1024, UINT64_C(1));

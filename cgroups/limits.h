@@ -92,8 +92,14 @@ int cg_io_add_devices(const struct cg_limits *l, int dirfd, struct cg_set *set,
 
 /* Shared by the tables of both versions. */
 bool cg_cpu_weight_asked(const struct cg_limits *l);
+MUST_CHECK int cg_cpu_weight_check(const struct cg_limits *l, struct err *e);
 bool cg_swap_asked(const struct cg_limits *l);
+MUST_CHECK int cg_swap_check(const struct cg_limits *l, struct err *e);
 bool cg_hugetlb_asked(const struct cg_limits *l);
+/* suffix: of the files; none: their word for no limit. */
+MUST_CHECK int cg_hugetlb_add(const struct cg_limits *l, const char *suffix,
+			      const char *none, int dirfd, struct cg_set *set,
+			      struct err *e);
 bool cg_net_prio_asked(const struct cg_limits *l);
 bool cg_rdma_asked(const struct cg_limits *l);
 int cg_rdma_add(const struct cg_limits *l, int dirfd, struct cg_set *set,

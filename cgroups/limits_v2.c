@@ -19,22 +19,36 @@ bool cg_cpu_weight_asked(const struct cg_limits *l)
 	return l->cpu_shares.set || l->cpu_weight.set;
 }
 
-static int add_cpu_weight(const struct cg_limits *l, int dirfd,
-			  struct cg_set *set, struct err *e)
+int cg_cpu_weight_check(const struct cg_limits *l, struct err *e)
 {
-	uint64_t weight = l->cpu_weight.v;
-
 	if (l->cpu_shares.set && l->cpu_weight.set)
 		return err_set(e, -EINVAL,
 			       "cpu: shares and a weight exclude each other");
-	if (l->cpu_shares.set)
-		weight = cg_shares_to_weight(l->cpu_shares.v);
-	if (weight < 1 || weight > 10000)
+	if (l->cpu_weight.set &&
+	    (l->cpu_weight.v < 1 || l->cpu_weight.v > 10000))
 		return err_set(e, -ERANGE,
 			       "cpu_weight: %" PRIu64 " is not within 1..10000",
-			       weight);
+			       l->cpu_weight.v);
+	if (l->cpu_shares.set &&
+	    (l->cpu_shares.v < 2 || l->cpu_shares.v > 262144))
+		return err_set(e, -ERANGE,
+			       "cpu_shares: %" PRIu64
+			       " is not within 2..262144",
+			       l->cpu_shares.v);
+	return 0;
+}
+
+static int add_cpu_weight(const struct cg_limits *l, int dirfd,
+			  struct cg_set *set, struct err *e)
+{
+	int r = cg_cpu_weight_check(l, e);
+
+	if (r < 0)
+		return r;
 	(void)cg_set_add(set, dirfd, CG_CTL_CPU, "cpu.weight", "%" PRIu64,
-			 weight);
+			 l->cpu_shares.set
+				 ? cg_shares_to_weight(l->cpu_shares.v)
+				 : l->cpu_weight.v);
 	return 0;
 }
 
@@ -87,6 +101,15 @@ static int add_cpu_max(const struct cg_limits *l, int dirfd, struct cg_set *set,
 bool cg_swap_asked(const struct cg_limits *l)
 {
 	return l->memory_swap_total.set || l->memory_swap_max.set;
+}
+
+int cg_swap_check(const struct cg_limits *l, struct err *e)
+{
+	if (l->memory_swap_total.set && l->memory_swap_max.set)
+		return err_set(
+			e, -EINVAL,
+			"memory: a limit of swap alone and one with memory exclude each other");
+	return 0;
 }
 
 static int read_memory_max(int dirfd, int64_t *ret, struct err *e)
@@ -149,13 +172,9 @@ static int add_swap(const struct cg_limits *l, int dirfd, struct cg_set *set,
 	int64_t v = l->memory_swap_max.v;
 	char text[CG_NUMBER_MAX];
 	struct cg_setting *s;
-	int r = 0;
+	int r = cg_swap_check(l, e);
 
-	if (l->memory_swap_total.set && l->memory_swap_max.set)
-		return err_set(
-			e, -EINVAL,
-			"memory: a limit of swap alone and one with memory exclude each other");
-	if (l->memory_swap_total.set)
+	if (r == 0 && l->memory_swap_total.set)
 		r = swap_alone(l, dirfd, &v, e);
 	if (r < 0)
 		return r;
@@ -185,34 +204,51 @@ bool cg_hugetlb_asked(const struct cg_limits *l)
 	return l->hugetlb.n > 0;
 }
 
-static int add_hugetlb(const struct cg_limits *l, int dirfd, struct cg_set *set,
-		       struct err *e)
+/* The same number into the file for pages in use and that for reserved ones,
+ * which are counted apart: a process that reserves and faults later must meet
+ * the limit at mmap(), not by SIGBUS. */
+static void add_pages(const char *size, const char *suffix, const char *text,
+		      int dirfd, struct cg_set *set)
+{
+	static const char *const reserved[] = { "", "rsvd." };
+
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		struct cg_setting *s;
+		char file[64];
+
+		(void)snprintf(file, sizeof(file), "hugetlb.%s.%s%s", size,
+			       reserved[i], suffix);
+		s = cg_set_add(set, dirfd, CG_CTL_HUGETLB, file, "%s", text);
+		if (s)
+			s->optional = i > 0;
+	}
+}
+
+int cg_hugetlb_add(const struct cg_limits *l, const char *suffix,
+		   const char *none, int dirfd, struct cg_set *set,
+		   struct err *e)
 {
 	for (size_t i = 0; i < l->hugetlb.n; i++) {
 		const struct cg_hugetlb *h = &l->hugetlb.v[i];
-		char text[CG_NUMBER_MAX], file[64];
-		struct cg_setting *s;
+		char text[CG_NUMBER_MAX];
 		int r;
 
 		if (!cg_plain_word(h->page_size))
 			return err_set(e, -EINVAL,
 				       "hugetlb: '%s' is no page size",
 				       h->page_size ? h->page_size : "");
-		r = cg_number("hugetlb", h->max, "max", text, e);
+		r = cg_number("hugetlb", h->max, none, text, e);
 		if (r < 0)
 			return r;
-		(void)snprintf(file, sizeof(file), "hugetlb.%s.max",
-			       h->page_size);
-		(void)cg_set_add(set, dirfd, CG_CTL_HUGETLB, file, "%s", text);
-		/* Reservations are counted apart; a process that reserves and
-		 * faults later must meet the limit at mmap(), not by SIGBUS. */
-		(void)snprintf(file, sizeof(file), "hugetlb.%s.rsvd.max",
-			       h->page_size);
-		s = cg_set_add(set, dirfd, CG_CTL_HUGETLB, file, "%s", text);
-		if (s)
-			s->optional = true;
+		add_pages(h->page_size, suffix, text, dirfd, set);
 	}
 	return 0;
+}
+
+static int add_hugetlb(const struct cg_limits *l, int dirfd, struct cg_set *set,
+		       struct err *e)
+{
+	return cg_hugetlb_add(l, "max", "max", dirfd, set, e);
 }
 
 bool cg_rdma_asked(const struct cg_limits *l)

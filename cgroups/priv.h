@@ -25,6 +25,8 @@ struct cg {
 
 	struct cg_v1 v1;
 	uint64_t oom_kills; /* as last read */
+	int log;	    /* the kernel's, for kills that systemd hides */
+	uint64_t log_kills; /* by the lines read so far */
 	struct cg_unit unit;
 };
 
@@ -38,3 +40,7 @@ MUST_CHECK int cg_new(int driver, struct cg **ret, struct err *e);
 MUST_CHECK int cg_write_limits(struct cg *cg, const struct cg_host *host,
 			       const struct cg_limits *limits, bool update,
 			       struct err *e);
+
+/* A line of the kernel's log that tells of a kill for memory in the group or
+ * below it; group: the last part of its path, with the slash. */
+bool cg_oom_line(const char *line, const char *group);

@@ -314,6 +314,20 @@ static bool wants_user(const struct cg_config *config)
 	return geteuid() != 0;
 }
 
+static int open_unit(const struct cg_config *config,
+		     const struct cg_place *place, struct cg_dbus_link *l,
+		     struct cg_unit *unit, struct err *e)
+{
+	int r;
+
+	unit->user = wants_user(config);
+	r = cg_systemd_connect(l, unit->user, CG_SYSTEMD_TIMEOUT_MS, e);
+	if (r < 0)
+		return r;
+	unit->name = strdup(place->unit);
+	return unit->name ? 0 : err_nomem(e);
+}
+
 int cg_systemd_start(const struct cg_config *config,
 		     const struct cg_place *place,
 		     const struct cg_limits *limits, struct cg_unit *unit,
@@ -322,13 +336,9 @@ int cg_systemd_start(const struct cg_config *config,
 	_cleanup_(cg_dbus_link_close) struct cg_dbus_link l = CG_DBUS_LINK_INIT;
 	int r;
 
-	unit->user = wants_user(config);
-	r = cg_systemd_connect(&l, unit->user, CG_SYSTEMD_TIMEOUT_MS, e);
+	r = open_unit(config, place, &l, unit, e);
 	if (r < 0)
 		return r;
-	unit->name = strdup(place->unit);
-	if (!unit->name)
-		return err_nomem(e);
 	r = start(&l, config, place, limits, unit, ret_group, e);
 	if (r < 0)
 		cg_unit_done(unit);
@@ -342,13 +352,9 @@ int cg_systemd_find(const struct cg_config *config,
 	_cleanup_(cg_dbus_link_close) struct cg_dbus_link l = CG_DBUS_LINK_INIT;
 	int r;
 
-	unit->user = wants_user(config);
-	r = cg_systemd_connect(&l, unit->user, CG_SYSTEMD_TIMEOUT_MS, e);
+	r = open_unit(config, place, &l, unit, e);
 	if (r < 0)
 		return r;
-	unit->name = strdup(place->unit);
-	if (!unit->name)
-		return err_nomem(e);
 	return group_of_unit(&l, unit->name, place->unit_is_slice, ret_group,
 			     e);
 }

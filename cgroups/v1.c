@@ -14,9 +14,9 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "cgroups/folder.h"
 
-#define GROUP_MODE 0755
-#define LIST_MAX   65536
+#define LIST_MAX 65536
 
 /* --- making a group -------------------------------------------------------*/
 
@@ -47,9 +47,9 @@ static void count_children(const char *group)
 }
 
 /* A new group of this hierarchy is not usable as it is made. */
-static int prepare(const struct cg_v1_mount *m, const char *group,
-		   struct err *e)
+static int prepare(void *arg, const char *group, struct err *e)
 {
+	const struct cg_v1_mount *m = arg;
 	int r = 0;
 
 	if (m->controllers & CG_BIT(CG_CTL_MEMORY))
@@ -61,33 +61,6 @@ static int prepare(const struct cg_v1_mount *m, const char *group,
 			r = inherit_one(group, "cpuset.mems", e);
 	}
 	return r;
-}
-
-static int make_folders(const struct cg_v1_mount *m, const char *path,
-			bool *ret_made, struct err *e)
-{
-	autofree char *copy = strdup(path);
-	bool last = false;
-	char *end;
-
-	if (!copy)
-		return err_nomem(e);
-	end = copy + strlen(m->point);
-	while (!last) {
-		int r;
-
-		end = strchrnul(end + 1, '/');
-		last = !*end;
-		*end = '\0';
-		*ret_made = mkdir(copy, GROUP_MODE) == 0;
-		if (!*ret_made && errno != EEXIST)
-			return err_errno(e, "make cgroup '%s'", copy);
-		r = *ret_made ? prepare(m, copy, e) : 0;
-		if (r < 0)
-			return r;
-		*end = last ? '\0' : '/';
-	}
-	return 0;
 }
 
 static int check_vacant(int fd, const char *path, struct err *e)
@@ -145,7 +118,7 @@ static int make_group(struct cg_v1 *v1, const struct cg_v1_mount *m,
 	r = cg_v1_group_path(m, place, &path, e);
 	if (r < 0)
 		return r;
-	r = make_folders(m, path, &made, e);
+	r = cg_folder_make(m->point, path, prepare, (void *)m, &made, e);
 	if (r == 0)
 		r = fd = open_group(path, e);
 	if (r >= 0 && !made && !place->shared)
@@ -155,8 +128,10 @@ static int make_group(struct cg_v1 *v1, const struct cg_v1_mount *m,
 			   e);
 	if (r >= 0)
 		v1->v[v1->n - 1].made = made;
-	else if (made)
-		(void)rmdir(path);
+	else if (made && rmdir(path) == 0)
+		cg_folder_prune(path);
+	if (r >= 0 && !made && place->shared)
+		cg_folder_keep(path);
 	return r;
 }
 
@@ -175,8 +150,8 @@ static void drop_from(struct cg_v1 *v1, size_t first, bool remove)
 		struct cg_v1_group *g = &v1->v[--v1->n];
 
 		auto_close_(&g->fd);
-		if (remove && g->made)
-			(void)rmdir(g->path);
+		if (remove && g->made && rmdir(g->path) == 0)
+			cg_folder_prune(g->path);
 		free(g->names);
 		free(g->path);
 	}

@@ -130,8 +130,8 @@ MUST_CHECK int cg_v1_remove(const struct cg_v1 *v1, int timeout_ms,
 MUST_CHECK int cg_v1_stat(const struct cg_v1 *v1, struct cg_stat *s,
 			  struct err *e);
 
-/* An eventfd that the kernel counts up, and how many were killed so far, when
- * seen were known before the event. */
+/* An eventfd that the kernel counts up, and how many were killed so far. When
+ * there was an event, *seen were known before it, and one more is waited for. */
 MUST_CHECK int cg_v1_oom_open(const struct cg_v1 *v1, struct err *e);
-MUST_CHECK int cg_v1_oom_kills(const struct cg_v1 *v1, uint64_t seen,
+MUST_CHECK int cg_v1_oom_kills(const struct cg_v1 *v1, const uint64_t *seen,
 			       uint64_t *ret, struct err *e);

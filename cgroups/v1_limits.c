@@ -14,19 +14,13 @@ static int add_shares(const struct cg_limits *l, int dirfd, struct cg_set *set,
 		      struct err *e)
 {
 	uint64_t shares = l->cpu_shares.v;
+	int r = cg_cpu_weight_check(l, e);
 
-	if (l->cpu_shares.set && l->cpu_weight.set)
-		return err_set(e, -EINVAL,
-			       "cpu: shares and a weight exclude each other");
-	if (l->cpu_weight.set) {
-		if (l->cpu_weight.v < 1 || l->cpu_weight.v > 10000)
-			return err_set(e, -ERANGE,
-				       "cpu_weight: %" PRIu64
-				       " is not within 1..10000",
-				       l->cpu_weight.v);
-		/* The kernel's own scale, the other way. */
+	if (r < 0)
+		return r;
+	/* The kernel's own scale, the other way. */
+	if (l->cpu_weight.set)
 		shares = (l->cpu_weight.v * 1024 + 50) / 100;
-	}
 	(void)cg_set_add(set, dirfd, CG_CTL_CPU, "cpu.shares", "%" PRIu64,
 			 shares);
 	return 0;
@@ -76,13 +70,9 @@ static int add_swap(const struct cg_limits *l, int dirfd, struct cg_set *set,
 	int64_t total = l->memory_swap_total.v;
 	char text[CG_NUMBER_MAX];
 	struct cg_setting *s;
-	int r = 0;
+	int r = cg_swap_check(l, e);
 
-	if (l->memory_swap_total.set && l->memory_swap_max.set)
-		return err_set(
-			e, -EINVAL,
-			"memory: a limit of swap alone and one with memory exclude each other");
-	if (l->memory_swap_max.set)
+	if (r == 0 && l->memory_swap_max.set)
 		r = swap_total(l, dirfd, &total, e);
 	if (r == 0)
 		r = cg_number("memory_swap_total", total, "-1", text, e);
@@ -240,29 +230,7 @@ static int add_io_devices(const struct cg_limits *l, int dirfd,
 static int add_hugetlb(const struct cg_limits *l, int dirfd, struct cg_set *set,
 		       struct err *e)
 {
-	for (size_t i = 0; i < l->hugetlb.n; i++) {
-		const struct cg_hugetlb *h = &l->hugetlb.v[i];
-		char text[CG_NUMBER_MAX], file[64];
-		struct cg_setting *s;
-		int r;
-
-		if (!cg_plain_word(h->page_size))
-			return err_set(e, -EINVAL,
-				       "hugetlb: '%s' is no page size",
-				       h->page_size ? h->page_size : "");
-		r = cg_number("hugetlb", h->max, "-1", text, e);
-		if (r < 0)
-			return r;
-		(void)snprintf(file, sizeof(file), "hugetlb.%s.limit_in_bytes",
-			       h->page_size);
-		(void)cg_set_add(set, dirfd, CG_CTL_HUGETLB, file, "%s", text);
-		(void)snprintf(file, sizeof(file),
-			       "hugetlb.%s.rsvd.limit_in_bytes", h->page_size);
-		s = cg_set_add(set, dirfd, CG_CTL_HUGETLB, file, "%s", text);
-		if (s)
-			s->optional = true;
-	}
-	return 0;
+	return cg_hugetlb_add(l, "limit_in_bytes", "-1", dirfd, set, e);
 }
 
 static int add_net_prio(const struct cg_limits *l, int dirfd,

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cgroups/folder.h"
 #include "cgroups/procs.h"
 #include "cgroups/tree.h"
 
@@ -169,6 +170,8 @@ static int remove_group(const char *path, uint64_t deadline, struct err *e)
 		(void)poll(NULL, 0, pause_ms);
 		pause_ms = MIN_OF(pause_ms * 2, 50);
 	}
+	if (r == 0)
+		cg_folder_prune(path);
 	return r;
 }
 

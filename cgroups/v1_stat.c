@@ -295,7 +295,7 @@ static int read_kills(int fd, uint64_t *ret, bool *ret_off, struct err *e)
 	return 0;
 }
 
-int cg_v1_oom_kills(const struct cg_v1 *v1, uint64_t seen, uint64_t *ret,
+int cg_v1_oom_kills(const struct cg_v1 *v1, const uint64_t *seen, uint64_t *ret,
 		    struct err *e)
 {
 	int fd = cg_v1_fd(v1, CG_CTL_MEMORY);
@@ -305,7 +305,7 @@ int cg_v1_oom_kills(const struct cg_v1 *v1, uint64_t seen, uint64_t *ret,
 		bool off = false;
 		int r = read_kills(fd, ret, &off, e);
 
-		if (r < 0 || off || *ret > seen)
+		if (r < 0 || off || !seen || *ret > *seen)
 			return r;
 		(void)poll(NULL, 0, 1);
 	}

@@ -14,49 +14,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cgroups/events.h"
-
-#define GROUP_MODE 0755
+#include "cgroups/folder.h"
 
 /* --- making it ------------------------------------------------------------*/
-
-/* The parents of path that lie below mount. */
-static int make_parents(const char *mount, const char *path, struct err *e)
-{
-	autofree char *copy = strdup(path);
-	char *slash;
-
-	if (!copy)
-		return err_nomem(e);
-	slash = strchr(copy + strlen(mount) + 1, '/');
-	for (; slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, GROUP_MODE) < 0 && errno != EEXIST)
-			return err_errno(e, "make cgroup '%s'", copy);
-		*slash = '/';
-	}
-	return 0;
-}
-
-static int make_folder(const char *mount, const char *path, bool *ret_made,
-		       struct err *e)
-{
-	int r;
-
-	*ret_made = true;
-	if (mkdir(path, GROUP_MODE) == 0)
-		return 0;
-	if (errno == ENOENT) {
-		r = make_parents(mount, path, e);
-		if (r < 0)
-			return r;
-		if (mkdir(path, GROUP_MODE) == 0)
-			return 0;
-	}
-	if (errno != EEXIST)
-		return err_errno(e, "make cgroup '%s'", path);
-	*ret_made = false;
-	return 0;
-}
 
 int cg_v2_open(const char *path, int *ret_fd, struct err *e)
 {
@@ -115,7 +75,7 @@ int cg_v2_make(const char *mount, const char *path, bool shared, int *ret_fd,
 	bool made;
 	int r;
 
-	r = make_folder(mount, path, &made, e);
+	r = cg_folder_make(mount, path, NULL, NULL, &made, e);
 	if (r < 0)
 		return r;
 	r = cg_v2_open(path, &fd, e);
@@ -125,10 +85,12 @@ int cg_v2_make(const char *mount, const char *path, bool shared, int *ret_fd,
 	if (r == 0 && !parent_is(path, mount))
 		r = check_domain(fd, path, e);
 	if (r < 0) {
-		if (made)
-			(void)rmdir(path);
+		if (made && rmdir(path) == 0)
+			cg_folder_prune(path);
 		return r;
 	}
+	if (shared && !made)
+		cg_folder_keep(path);
 	*ret_fd = steal_fd(&fd);
 	*ret_made = made;
 	return 0;

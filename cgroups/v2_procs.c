@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "cgroups/events.h"
+#include "cgroups/folder.h"
 #include "cgroups/procs.h"
 #include "cgroups/tree.h"
 
@@ -133,5 +134,7 @@ int cg_v2_remove(const char *path, int timeout_ms, struct err *e)
 		(void)poll(NULL, 0, MIN_OF(pause_ms, cg_left_ms(deadline)));
 		pause_ms = MIN_OF(pause_ms * 2, 50);
 	}
+	if (r == 0)
+		cg_folder_prune(path);
 	return r;
 }

@@ -15,24 +15,6 @@
 
 #define MAX_MOUNTINFO (16U << 20)
 
-/* mountinfo writes blank, tab, newline and backslash as \ooo. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] &&
-		    s[3]) {
-			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
-				       (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
-}
-
 /* "36 35 98:0 /root /mount/point opts tags - type source super" */
 static const char *full_pseudo_mount(char *line)
 {
@@ -48,7 +30,7 @@ static const char *full_pseudo_mount(char *line)
 	}
 	if (strcmp(word[3], "/") != 0)
 		return NULL;
-	unescape(word[4]);
+	path_unescape(word[4]);
 	return word[4];
 }
 

@@ -2,7 +2,6 @@
 #include "src/runtime/rt.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -35,7 +34,7 @@ static int on_oom(void *arg, int fd, uint32_t events, struct err *e)
 	int r;
 
 	r = cg_oom_read(w->env.cgroup, fd, &kills, e);
-	if (r == -ENOENT) /* the group has gone */
+	if (r == -ENODEV) /* the group has gone */
 		return 0;
 	if (r < 0)
 		return r;
@@ -47,11 +46,10 @@ static int on_oom(void *arg, int fd, uint32_t events, struct err *e)
 static int on_end(void *arg, int fd, uint32_t events, struct err *e)
 {
 	struct watch *w = arg;
-	struct pollfd last = { .fd = w->oom, .events = POLLIN };
 	int r = 0;
 
 	/* What ended it may have been the lack of memory. */
-	if (w->oom >= 0 && poll(&last, 1, 0) > 0)
+	if (w->oom >= 0)
 		r = on_oom(w, w->oom, EPOLLIN, e);
 	loop_quit(w->loop, 0);
 	return r;

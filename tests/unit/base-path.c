@@ -70,6 +70,27 @@ TEST(below_means_whole_components)
 	CHECK(!path_below("/b/a", "/a"));
 }
 
+TEST(what_mountinfo_escaped_is_put_back)
+{
+	static const struct {
+		const char *text, *plain;
+	} rows[] = {
+		{ "/a\\040b\\011\\134", "/a b\t\\" },
+		{ "\\", "\\" },
+		{ "\\04", "\\04" },
+		{ "\\049\\400", "\\049\\400" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[32];
+
+		(void)snprintf(text, sizeof(text), "%s", rows[i].text);
+		path_unescape(text);
+		CHECK_STR(text, rows[i].plain);
+	}
+}
+
 static bool is_dir(const struct scratch *s, const char *name, mode_t mode)
 {
 	struct stat st;
@@ -124,6 +145,7 @@ static const struct tap_test tests[] = {
 	TAP(joining_puts_one_slash_and_keeps_the_absolute),
 	TAP(a_clean_path_has_no_dots_and_no_double_slashes),
 	TAP(below_means_whole_components),
+	TAP(what_mountinfo_escaped_is_put_back),
 	TAP(missing_folders_are_made_and_present_ones_left),
 	TAP(a_file_in_the_way_of_a_folder_is_an_error),
 	TAP(a_descriptor_has_a_path),

@@ -192,6 +192,8 @@ static const struct refusal v2_refusals[] = {
 	{ { .cpu_idle = SET(-1) },              -ERANGE, "cpu_idle" },
 	{ { .cpu_weight = SET(0) },             -ERANGE, "1..10000" },
 	{ { .cpu_weight = SET(10001) },         -ERANGE, "1..10000" },
+	{ { .cpu_shares = SET(1) }, -ERANGE, "cpu_shares" },
+	{ { .cpu_shares = SET(262145) }, -ERANGE, "cpu_shares" },
 	{ { .cpu_weight = SET(1), .cpu_shares = SET(2) }, -EINVAL, "exclude" },
 	{ { .io_weight = SET(0) },              -ERANGE, "1..10000" },
 	{ { .io_blkio_weight = SET(9) },        -ERANGE, "10..1000" },

@@ -224,6 +224,79 @@ TEST(deep_nests_are_removed)
 }
 WITH_SYSTEMD(deep_nests_are_removed)
 
+/* path in any hierarchy */
+static bool is_there(const char *path)
+{
+	_cleanup_(cg_host_done) struct cg_host h = { 0 };
+	struct err e = { 0 };
+	bool yes = false;
+
+	CHECK_OK(cg_host_find(&h, &e), &e);
+	for (size_t i = 0; i <= h.v1.n; i++) {
+		const char *mount = i < h.v1.n ? h.v1.v[i].point : h.v2;
+		autofree char *group = str_printf("%s%s", mount, path);
+
+		yes = yes || (mount && access(group, F_OK) == 0);
+	}
+	return yes;
+}
+
+/* In every hierarchy, so that limits and account find them. */
+static struct cg *make_at(const char *path, bool envelope)
+{
+	const struct cg_config config = {
+		.path = (char *)path,
+		.envelope = envelope,
+		.account = true,
+	};
+	struct cg *cg = NULL;
+	struct err e = { 0 };
+
+	CHECK_OK(cg_create(&config, &no_limits, &cg, &e), &e);
+	return cg;
+}
+
+TEST(parents_go_with_the_last_group_in_them)
+{
+	autofree char *top = group_path(""), *a = NULL, *b = NULL;
+	struct cg *one, *other;
+	struct err e = { 0 };
+
+	NEED_GROUPS();
+	a = str_printf("%s/x/a", top);
+	b = str_printf("%s/b", top);
+	one = make_at(a, false);
+	other = make_at(b, false);
+	REQUIRE(one && other);
+	CHECK_OK(cg_delete(one, WAIT_MS, &e), &e);
+	CHECK(!is_there(a) && is_there(b) && is_there(top));
+	CHECK_OK(cg_delete(other, WAIT_MS, &e), &e);
+	CHECK(!is_there(top));
+	cg_free(one);
+	cg_free(other);
+}
+
+TEST(a_parent_that_is_not_ours_stays)
+{
+	autofree char *top = group_path(""), *below = NULL, *deep = NULL;
+	struct cg *tenant, *cg;
+	struct err e = { 0 };
+
+	NEED_GROUPS();
+	deep = str_printf("%s/a/b/c", top);
+	below = str_printf("%s/a", top);
+	cg = make_at(deep, false);
+	/* Made as a parent first, wanted for itself later. */
+	tenant = make_at(below, true);
+	REQUIRE(cg && tenant);
+	CHECK_OK(cg_delete(cg, WAIT_MS, &e), &e);
+	CHECK(!is_there(deep) && is_there(below));
+	CHECK_OK(cg_delete(tenant, WAIT_MS, &e), &e);
+	CHECK(!is_there(top));
+	cg_free(cg);
+	cg_free(tenant);
+}
+
 TEST(a_thousand_groups_come_and_go)
 {
 	struct err e = { 0 };
@@ -254,6 +327,8 @@ static const struct tap_test tests[] = {
 	TAP(groups_that_the_container_made_go_with_it_with_systemd),
 	TAP(deep_nests_are_removed),
 	TAP(deep_nests_are_removed_with_systemd),
+	TAP(parents_go_with_the_last_group_in_them),
+	TAP(a_parent_that_is_not_ours_stays),
 	TAP(a_thousand_groups_come_and_go),
 };
 

@@ -78,6 +78,59 @@ TEST(who_exceeds_his_memory_is_killed_and_counted)
 }
 WITH_SYSTEMD(who_exceeds_his_memory_is_killed_and_counted)
 
+TEST(the_kill_of_the_last_one_is_counted_too)
+{
+	const struct cg_limits l = {
+		.memory_max = SET(16 << 20),
+		.memory_swap_total = SET(16 << 20),
+	};
+	struct cg *cg = NULL;
+	struct err e = { 0 };
+	uint64_t kills = 0;
+	int r, fd;
+
+	NEED_GROUPS();
+	r = make(&l, false, &cg, &e);
+	if (r == -EOPNOTSUPP)
+		SKIP("%.200s", e.text);
+	REQUIRE_OK(r, &e);
+	fd = cg_oom_open(cg, &e);
+	CHECK_OK(fd, &e);
+	CHECK_INT(ended(start(cg, eat_memory)), SIGKILL);
+	if (live_driver == CG_DRIVER_SYSTEMD) {
+		for (int i = 0; i < WAIT_MS && access(cg_path(cg), F_OK) == 0;
+		     i++)
+			(void)poll(NULL, 0, 1);
+	}
+	CHECK_OK(cg_oom_read(cg, fd, &kills, &e), &e);
+	CHECK_INT(kills, 1);
+	(void)close(fd);
+	delete_it(cg);
+}
+WITH_SYSTEMD(the_kill_of_the_last_one_is_counted_too)
+
+TEST(lines_of_the_kernels_log_are_told_apart)
+{
+	static const struct {
+		const char *line;
+		bool ours;
+	} rows[] = {
+		{ "6,1,2,-;oom-kill:x,task_memcg=/s/a.scope,task=x", true },
+		{ "6,1,2,-;oom-kill:x,task_memcg=/s/a.scope/b,task=x", true },
+		{ "6,1,2,-;oom-kill:x,task_memcg=/s/a.scope2,task=x", false },
+		{ "6,1,2,-;oom-kill:x,task_memcg=/s/aa.scope,task=x", false },
+		{ "6,1,2,-;oom-kill:x,oom_memcg=/a.scope,task=x", false },
+		{ "6,1,2,-;said:,task_memcg=/s/a.scope,task=x", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!CHECK_INT(cg_oom_line(rows[i].line, "/a.scope"),
+			       rows[i].ours))
+			tap_note("%s", rows[i].line);
+	}
+}
+
 TEST(an_envelope_may_be_there_already)
 {
 	autofree char *path = group_path(""), *below = NULL;
@@ -309,6 +362,9 @@ static const struct tap_test tests[] = {
 	TAP(forks_stop_at_the_limit_of_processes_with_systemd),
 	TAP(who_exceeds_his_memory_is_killed_and_counted),
 	TAP(who_exceeds_his_memory_is_killed_and_counted_with_systemd),
+	TAP(the_kill_of_the_last_one_is_counted_too),
+	TAP(the_kill_of_the_last_one_is_counted_too_with_systemd),
+	TAP(lines_of_the_kernels_log_are_told_apart),
 	TAP(an_envelope_may_be_there_already),
 	TAP(an_update_is_all_or_nothing),
 	TAP(an_update_is_all_or_nothing_with_systemd),

@@ -141,13 +141,8 @@ group_file() # NAME FILE...: what they say
 	group_files "$@" | xargs cat
 }
 
-# Groups, units and their remains of this test.
-leftover_groups()
-{
-	find /sys/fs/cgroup -depth -type d -name "*$test_id*"
-}
-
+# Groups and units of this test, and the parents made for them.
 no_leftover_groups()
 {
-	! leftover_groups | grep -qv "/moat-$test_id\$"
+	! find /sys/fs/cgroup -depth -type d -name "*$test_id*" | grep .
 }

@@ -42,6 +42,22 @@ hog='x=0123456789abcdef; while :; do x=$x$x; done'
 	oci delete --force "hog-$test_id"
 }
 
+@test "the kill of the last process is reported, though its group is gone" {
+	need_controller memory
+	local watcher
+	make_bundle hog '{ "memory": { "limit": 33554432, "swap": 33554432 } }' \
+		sh -c "$hog"
+	oci create --bundle "$BATS_TEST_TMPDIR/hog" "hog-$test_id" \
+		</dev/null >/dev/null 2>&1 3>&-
+	oci events --interval 60s "hog-$test_id" \
+		>"$BATS_TEST_TMPDIR/events" 3>&- &
+	watcher=$!
+	wait_for 10 grep -q stats "$BATS_TEST_TMPDIR/events"
+	oci start "hog-$test_id"
+	wait "$watcher"
+	[[ $(grep -c '"type":"oom"' "$BATS_TEST_TMPDIR/events") -eq 1 ]]
+}
+
 # --- cpu ---------------------------------------------------------------------
 
 # Both numbers at one time: a look by moat-oci takes long in the machine.
