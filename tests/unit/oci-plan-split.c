@@ -112,7 +112,7 @@ TEST(links_are_looked_for_where_somebody_can_have_made_them)
 		autofree char *text =
 			str_printf(HEAD "\"hooks\":{%s},\"linux\":{"
 					"\"namespaces\":[{\"type\":\"mount\"},"
-					"%s]}}",
+					"{\"type\":\"uts\"},%s]}}",
 				   networks[i].hooks, networks[i].namespace);
 		struct err e = { 0 };
 
