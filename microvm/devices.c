@@ -68,10 +68,11 @@ static int make_nics(const struct vm_config *c, struct list *l, struct err *e)
 
 static int make_shares(const struct vm_config *c, struct list *l, struct err *e)
 {
-	if (c->shares.n == 0)
-		return 0;
-	return err_set(e, -ENOTSUP,
-		       "this monitor cannot share folders (virtio-fs)");
+	int r = 0;
+
+	for (size_t i = 0; i < c->shares.n && r == 0; i++)
+		r = made(l, virtio_fs_new(&c->shares.v[i], next(l), e));
+	return r;
 }
 
 static int (*const kinds[])(const struct vm_config *c, struct list *l,

@@ -12,11 +12,14 @@
 
 #include "base/cleanup.h"
 
-/* Queues, connections, and whatever else; far more than is ever open. */
-#define MAX_FILES 4096
+/* Queues, connections, and whatever else; far more than is ever open. With a
+ * shared folder each file that the guest knows is one, and as many as the
+ * kernel lets us (fs.nr_open) are just enough. */
+#define MAX_FILES	 4096
+#define MAX_SHARED_FILES (1U << 20)
 
 struct jail {
-	bool keep_cwd;
+	unsigned int flags;
 	struct __user_cap_data_struct caps[2];
 };
 
@@ -48,13 +51,24 @@ static int forbid_dumps(struct jail *j, struct err *e)
 		       : 0;
 }
 
+static bool raise_files(const struct jail *j)
+{
+	const struct rlimit most = { MAX_SHARED_FILES, MAX_SHARED_FILES };
+
+	return j->flags & JAIL_FOR_SHARES &&
+	       setrlimit(RLIMIT_NOFILE, &most) == 0;
+}
+
 static int limit_files(struct jail *j, struct err *e)
 {
+	rlim_t max = j->flags & JAIL_FOR_SHARES ? MAX_SHARED_FILES : MAX_FILES;
 	struct rlimit now, want;
 
+	if (raise_files(j))
+		return 0;
 	if (getrlimit(RLIMIT_NOFILE, &now) < 0)
 		return err_errno(e, "read the limit of open files");
-	want.rlim_max = MIN_OF(now.rlim_max, (rlim_t)MAX_FILES);
+	want.rlim_max = MIN_OF(now.rlim_max, max);
 	want.rlim_cur = want.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &want) < 0)
 		return err_errno(e, "limit open files");
@@ -101,7 +115,7 @@ static int leave_files(struct jail *j, struct err *e)
 	nothing = make_nothing(e);
 	if (nothing < 0)
 		return nothing;
-	if (j->keep_cwd) {
+	if (j->flags & JAIL_KEEP_CWD) {
 		cwd = pin_cwd(e);
 		if (cwd < 0)
 			return cwd;
@@ -120,13 +134,61 @@ static int forbid_gaining(struct jail *j, struct err *e)
 	return 0;
 }
 
-static int drop_caps(struct jail *j, struct err *e)
+/*
+ * What a server of files needs: to give them to others, to do what their
+ * owners may, to make them in somebody's name. CAP_SYS_ADMIN is not among
+ * them: a guest sets no attributes in "trusted.".
+ */
+static const uint8_t share_caps[] = {
+	CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
+	CAP_SETGID, CAP_SETUID,	      CAP_MKNOD,  CAP_SETFCAP,
+};
+/* And its thread, on its way to its root. */
+static const uint8_t way_caps[] = { CAP_SYS_CHROOT, CAP_SETPCAP };
+
+static void keep(struct __user_cap_data_struct caps[2], const uint8_t *list,
+		 size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		caps[list[i] / 32].permitted |= 1U << list[i] % 32;
+}
+
+/* Of what we have, no more than what is permitted in want. */
+static int set_caps(struct __user_cap_data_struct want[2], struct err *e)
 {
 	struct __user_cap_header_struct h = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
-	struct __user_cap_data_struct none[2] = { 0 };
+	struct __user_cap_data_struct now[2];
 
+	if (syscall(SYS_capget, &h, now) < 0)
+		return err_errno(e, "read our capabilities");
+	for (size_t i = 0; i < 2; i++) {
+		want[i].permitted &= now[i].permitted;
+		want[i].effective = want[i].permitted;
+	}
+	return syscall(SYS_capset, &h, want) < 0
+		       ? err_errno(e, "drop capabilities")
+		       : 0;
+}
+
+int jail_set_caps(enum jail_role role, struct err *e)
+{
+	struct __user_cap_data_struct caps[2] = { 0 };
+
+	if (role == JAIL_SHARE)
+		keep(caps, share_caps, ARRAY_SIZE(share_caps));
+	return set_caps(caps, e);
+}
+
+static int drop_caps(struct jail *j, struct err *e)
+{
+	struct __user_cap_data_struct caps[2] = { 0 };
+
+	if (j->flags & JAIL_FOR_SHARES) {
+		keep(caps, share_caps, ARRAY_SIZE(share_caps));
+		keep(caps, way_caps, ARRAY_SIZE(way_caps));
+	}
 	/* While we have the right to; where not, they are out of reach. */
 	for (unsigned int cap = 0;
 	     has_cap(j, CAP_SETPCAP) && cap <= CAP_LAST_CAP; cap++)
@@ -134,9 +196,7 @@ static int drop_caps(struct jail *j, struct err *e)
 			return err_errno(e, "drop capability %u for good", cap);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return err_errno(e, "drop ambient capabilities");
-	if (syscall(SYS_capset, &h, none) < 0)
-		return err_errno(e, "drop capabilities");
-	return 0;
+	return set_caps(caps, e);
 }
 
 static const struct {
@@ -151,9 +211,9 @@ static const struct {
 	{ "capabilities", drop_caps },	  /* last: all above may need some */
 };
 
-int jail_enter(bool keep_cwd, struct err *e)
+int jail_enter(unsigned int flags, struct err *e)
 {
-	struct jail j = { .keep_cwd = keep_cwd };
+	struct jail j = { .flags = flags };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/if_tun.h>
@@ -89,6 +90,53 @@ static const struct rule disk_rules[] = {
 	CALL(fdatasync), CALL(fallocate), CALL(clock_gettime),
 };
 
+/* Names are the guest's, of one component; paths are descriptors' numbers
+ * (fuse_path()). What is executable stays so in files, never in memory. */
+static const struct rule share_rules[] = {
+	EVERY_THREAD,
+	CALL(preadv),
+	CALL(pwritev),
+	CALL(statx),
+	CALL(openat),
+	CALL(close),
+	CALL(getdents64),
+	CALL(lseek),
+	CALL(readlinkat),
+	CALL(mkdirat),
+	CALL(mknodat),
+	CALL(symlinkat),
+	CALL(linkat),
+	CALL(unlinkat),
+	CALL(renameat2),
+	CALL(fchmodat),
+	CALL(fchownat),
+	CALL(ftruncate),
+	CALL(utimensat),
+	CALL(fallocate),
+	CALL(copy_file_range),
+	CALL(fstatfs),
+	CALL(fsync),
+	CALL(fdatasync),
+	CALL(syncfs),
+	CALL(setxattr),
+	CALL(getxattr),
+	CALL(listxattr),
+	CALL(removexattr),
+	CALL_IF(fcntl, EQUAL, 1, F_DUPFD_CLOEXEC),
+	/* users and rights, the thread's own */
+	CALL(setfsuid),
+	CALL(setfsgid),
+	CALL(geteuid),
+	CALL(getegid),
+	CALL(capget),
+	CALL(capset),
+	/* memory, never executable */
+	CALL(brk),
+	CALL_IF(mmap, LACKS, 2, PROT_EXEC),
+	CALL_IF(mprotect, LACKS, 2, PROT_EXEC),
+	CALL(mremap),
+};
+
 static const struct {
 	const struct rule *rules;
 	size_t n;
@@ -96,6 +144,7 @@ static const struct {
 	[JAIL_VCPU] = { vcpu_rules, ARRAY_SIZE(vcpu_rules) },
 	[JAIL_DEVICE] = { device_rules, ARRAY_SIZE(device_rules) },
 	[JAIL_DISK] = { disk_rules, ARRAY_SIZE(disk_rules) },
+	[JAIL_SHARE] = { share_rules, ARRAY_SIZE(share_rules) },
 };
 
 #define MAX_RULES    80
@@ -167,6 +216,11 @@ int jail_filter(enum jail_role role, struct err *e)
 	struct sock_fprog prog = { .filter = c.at };
 
 	_Static_assert(ARRAY_SIZE(device_rules) <= MAX_RULES, "rules");
+	_Static_assert(ARRAY_SIZE(share_rules) <= MAX_RULES, "rules");
+	int r = jail_set_caps(role, e);
+
+	if (r < 0)
+		return r;
 	build(&c, roles[role].rules, roles[role].n);
 	prog.len = c.n;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)

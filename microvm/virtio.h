@@ -116,6 +116,7 @@ MUST_CHECK int virtio_make_all(const struct vm_config *c,
 
 /* Each of them. What they are given must stay as long as they do. */
 struct vm_disk;
+struct vm_share;
 struct vm_nic;
 
 MUST_CHECK int virtio_rng_new(struct virtio_dev **ret, struct err *e);
@@ -136,5 +137,7 @@ MUST_CHECK int virtio_vsock_new(const struct vm_config *c,
 				struct virtio_dev **ret, struct err *e);
 MUST_CHECK int virtio_net_new(const struct vm_nic *nic, struct virtio_dev **ret,
 			      struct err *e);
+MUST_CHECK int virtio_fs_new(const struct vm_share *share,
+			     struct virtio_dev **ret, struct err *e);
 MUST_CHECK int virtio_blk_new(const struct vm_disk *disk,
 			      struct virtio_dev **ret, struct err *e);

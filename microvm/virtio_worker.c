@@ -49,12 +49,19 @@ static void judge(struct virtio_worker *w, int r)
 		w->dev->transport->again(w->dev, w->q);
 }
 
+static int settle(struct virtio_worker *w, struct err *e)
+{
+	int r = w->enter ? w->enter(w, e) : 0;
+
+	return r == 0 && w->jailed ? jail_filter(w->role, e) : r;
+}
+
 static void *thread_main(void *arg)
 {
 	struct virtio_worker *w = arg;
 	struct err e = { 0 };
 
-	if (w->jailed && jail_filter(w->role, &e) < 0) {
+	if (settle(w, &e) < 0) {
 		/* Without its jail it does nothing; the guest finds a device
 		 * that asks to be reset. */
 		log_debug("%s", err_text(&e));

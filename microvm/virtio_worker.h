@@ -11,6 +11,7 @@
  *	ops->reset	virtio_worker_take()	waits for the request under way
  *	ops->free	virtio_worker_stop()
  *
+ * enter(), where there is one, is the thread's first act, outside of its jail.
  * serve() is what a kick would be: > 0 answered something, VIRTIO_AGAIN the
  * same and there is more, 0 nothing, < 0 the driver cheats. It is called with
  * no lock held, and by this thread alone.
@@ -23,10 +24,12 @@ struct virtio_dev;
 struct virtio_worker;
 
 typedef int (*virtio_serve_fn)(struct virtio_worker *w);
+typedef int (*virtio_enter_fn)(struct virtio_worker *w, struct err *e);
 
 struct virtio_worker {
 	struct virtio_dev *dev;
 	unsigned int q;
+	virtio_enter_fn enter;
 	virtio_serve_fn serve;
 	enum jail_role role;
 	bool jailed;
@@ -39,7 +42,7 @@ struct virtio_worker {
 	bool lent, kicked, busy, failed, stopping;
 };
 
-/* w is zero, but for dev, q, serve and role. */
+/* w is zero, but for dev, q, enter, serve and role. */
 MUST_CHECK int virtio_worker_start(struct virtio_worker *w, bool jailed,
 				   struct err *e);
 void virtio_worker_stop(struct virtio_worker *w);

@@ -293,6 +293,17 @@ static int start_devices(struct vm *vm, struct err *e)
 	return r;
 }
 
+static unsigned int jail_flags(const struct vm_config *c)
+{
+	unsigned int flags = 0;
+
+	if (c->vsock && c->vsock->dir_fd >= 0)
+		flags |= JAIL_KEEP_CWD;
+	if (c->shares.n > 0)
+		flags |= JAIL_FOR_SHARES;
+	return flags;
+}
+
 static int start(struct vm *vm, struct err *e)
 {
 	const struct vm_config *c = vm->config;
@@ -300,7 +311,7 @@ static int start(struct vm *vm, struct err *e)
 
 	if (c->jail) {
 		vm->shared.confine = confine_vcpu;
-		r = jail_enter(c->vsock && c->vsock->dir_fd >= 0, e);
+		r = jail_enter(jail_flags(c), e);
 	}
 	if (r == 0)
 		r = start_devices(vm, e);

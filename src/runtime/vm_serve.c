@@ -280,7 +280,7 @@ int rt_vm_serve(struct child *c, struct err *e)
 	if (r < 0)
 		return r;
 	tell_started(c);
-	r = jail_enter(false, e);
+	r = jail_enter(0, e);
 	if (r < 0)
 		log_warning("micro-VM: %s", err_text(e));
 	attend(h);
