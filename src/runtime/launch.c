@@ -137,7 +137,8 @@ static int map_and_join(struct launch *l, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return l->cgroup ? cg_join(l->cgroup, l->pid, e) : 0;
+	r = l->cgroup ? cg_join(l->cgroup, l->pid, e) : 0;
+	return r < 0 ? r : rt_devices_move(l, e);
 }
 
 int rt_launch_clone(struct launch *l, struct err *e)

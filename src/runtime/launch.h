@@ -31,5 +31,9 @@ MUST_CHECK int rt_launch_hooked(struct launch *l, const char *state,
 MUST_CHECK int rt_launch_finish(struct launch *l, struct err *e);
 /* Not with a start FIFO: then "start" says it. */
 MUST_CHECK int rt_launch_go(struct launch *l, struct err *e);
+/* netDevices: to the container that was cloned, and back when its making
+ * fails. */
+MUST_CHECK int rt_devices_move(struct launch *l, struct err *e);
+void rt_devices_return(struct launch *l);
 /* Kills and reaps a child that must not live. */
 void rt_launch_abort(struct launch *l);

@@ -15,8 +15,8 @@ bool rt_launch_is_exec(const struct launch *l)
 bool rt_launch_waits_mapped(const struct launch *l)
 {
 	/* v1 groups are joined from outside, and are mounted by the child. */
-	return (!rt_launch_is_exec(l) && plan_makes(l->plan, NS_USER)) ||
-	       l->plan->net_devices.n > 0 ||
+	return (!rt_launch_is_exec(l) &&
+		(plan_makes(l->plan, NS_USER) || l->plan->net_devices.n > 0)) ||
 	       (l->cgroup && cg_must_join(l->cgroup)) || l->cgroup_binds ||
 	       l->process->oom_score_adj.set;
 }
@@ -39,11 +39,10 @@ static void close_fd(int *fd)
 
 void rt_launch_done(struct launch *l)
 {
-	int *const fds[] = {
-		&l->sync,      &l->child_end,	 &l->procfd,
-		&l->root_tree, &l->pidfd,	 &l->console,
-		&l->listener,  &l->idmap_userns, &l->seccomp_cache
-	};
+	int *const fds[] = { &l->sync,	    &l->child_end,    &l->procfd,
+			     &l->root_tree, &l->pidfd,	      &l->console,
+			     &l->listener,  &l->idmap_userns, &l->seccomp_cache,
+			     &l->netns };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close_fd(fds[i]);

@@ -54,7 +54,9 @@ struct launch {
 	char **cgroup_binds;	      /* the v1 ones of them */
 	int idmap_userns;	      /* of the container's own mappings */
 	uint64_t clone_flags;
-	bool joiner; /* an intermediate process joins first */
+	int netns;	/* the container's, when devices are moved there */
+	size_t n_moved; /* of plan->net_devices */
+	bool joiner;	/* an intermediate process joins first */
 	pid_t pid;
 	int pidfd;
 	int console;
@@ -65,8 +67,8 @@ struct launch {
 	{                                                                      \
 		.init_pidfd = -1, .stdio = { -1, -1, -1 },                     \
 		.seccomp_cache = -1, .start_fifo = -1, .result_fifo = -1,      \
-		.sync = -1, .child_end = -1, .procfd = -1, .root_tree = -1,    \
-		.ns_fds = { -1, -1, -1, -1, -1, -1, -1, -1 },                  \
+		.sync = -1, .netns = -1, .child_end = -1, .procfd = -1,        \
+		.root_tree = -1, .ns_fds = { -1, -1, -1, -1, -1, -1, -1, -1 }, \
                                                                                \
 		.idmap_userns = -1, .pidfd = -1, .console = -1, .listener = -1 \
 	}

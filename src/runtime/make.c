@@ -112,9 +112,6 @@ static int decide(struct make *m, const struct spec *spec, struct err *e)
 /* Planned, but nobody executes it yet: said, not dropped. */
 static int check_known(const struct plan *p, struct err *e)
 {
-	if (p->net_devices.n > 0)
-		return err_set(e, -EOPNOTSUPP,
-			       "linux: netDevices: not supported");
 	if (p->rdt)
 		return err_set(e, -EOPNOTSUPP,
 			       "linux: intelRdt: not supported");
@@ -437,6 +434,7 @@ void make_undo(struct make *m)
 {
 	struct err e = { 0 };
 
+	rt_devices_return(&m->launch);
 	rt_launch_abort(&m->launch);
 	if (m->dir < 0)
 		return; /* the id is somebody else's */

@@ -178,7 +178,6 @@ static void make_world(struct mounts *m)
 	m->world.mounts = m->list;
 	m->world.process = (struct plan_process){ 0 };
 	m->world.seccomp = NULL;
-	m->world.net_devices.n = 0;
 	m->launch.plan = &m->world;
 	m->launch.process = &m->world.process;
 	m->launch.id = m->env.state.id;
