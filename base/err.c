@@ -17,18 +17,21 @@ static const char *words_of(int code)
  * All formatting goes through a second buffer: the arguments may be parts of
  * the very text that is being replaced.
  */
-static void set_text(struct err *e, const char *tail, const char *fmt,
-		     va_list ap)
+static void set(struct err *e, int code, const char *tail, const char *fmt,
+		va_list ap)
 {
 	char text[ERR_TEXT] = "";
 	size_t n;
 
+	if (!e)
+		return;
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	n = strlen(text);
 	if (tail)
 		(void)snprintf(text + n, sizeof(text) - n, "%s%s",
 			       n > 0 ? ": " : "", tail);
 	(void)memcpy(e->text, text, sizeof(text));
+	e->code = code;
 }
 
 int err_set_(struct err *e, int code, const char *fmt, ...)
@@ -36,12 +39,9 @@ int err_set_(struct err *e, int code, const char *fmt, ...)
 	va_list ap;
 
 	assert(code < 0);
-	if (!e)
-		return code;
 	va_start(ap, fmt);
-	set_text(e, NULL, fmt, ap);
+	set(e, code, NULL, fmt, ap);
 	va_end(ap);
-	e->code = code;
 	return code;
 }
 
@@ -50,12 +50,9 @@ int err_code_(struct err *e, int code, const char *fmt, ...)
 	va_list ap;
 
 	assert(code < 0);
-	if (!e)
-		return code;
 	va_start(ap, fmt);
-	set_text(e, words_of(code), fmt, ap);
+	set(e, code, words_of(code), fmt, ap);
 	va_end(ap);
-	e->code = code;
 	return code;
 }
 
@@ -65,12 +62,9 @@ int err_errno_(struct err *e, const char *fmt, ...)
 	int code = errno > 0 ? -errno : -EIO;
 	va_list ap;
 
-	if (!e)
-		return code;
 	va_start(ap, fmt);
-	set_text(e, words_of(code), fmt, ap);
+	set(e, code, words_of(code), fmt, ap);
 	va_end(ap);
-	e->code = code;
 	return code;
 }
 
@@ -79,12 +73,9 @@ int err_wrap_(struct err *e, int r, const char *fmt, ...)
 	va_list ap;
 
 	assert(r < 0);
-	if (!e)
-		return r;
 	va_start(ap, fmt);
-	set_text(e, e->text[0] ? e->text : words_of(r), fmt, ap);
+	set(e, r, e && e->text[0] ? e->text : words_of(r), fmt, ap);
 	va_end(ap);
-	e->code = r;
 	return r;
 }
 
