@@ -16,7 +16,7 @@
 #define MEMORY_DEFAULT	(512 * MIB)
 #define MEMORY_MIN	(128 * MIB) /* a distribution's kernel and the agent */
 #define MEMORY_ALIGN	(2 * MIB)
-#define TIMEOUT_DEFAULT 20000 /* ms */
+#define TIMEOUT_DEFAULT 60000
 
 /* The monitor itself, the shares' caches; tables by the size of the guest. */
 #define OVERHEAD_FIXED (64 * MIB)

@@ -128,7 +128,7 @@ TEST(defaults_of_a_machine)
 	(void)CHECK_STR(p.vm.backend, "auto");
 	(void)CHECK_STR(p.vm.kernel, NULL);
 	(void)CHECK_STR(p.vm.cmdline, NULL);
-	(void)CHECK_INT(p.vm.timeout_ms, 20000);
+	(void)CHECK_INT(p.vm.timeout_ms, 60000);
 }
 
 static const struct tap_test tests[] = {

@@ -103,6 +103,10 @@ session_backends() # STATE throw-away|keep
 # (helper_vmrun leaves exception_index set) then delivers the interrupt that
 # was injected last once more, into code that has interrupts off. A third of
 # the guests hang in a spinlock that their own CPU holds.
+#
+# A thread each loses an interrupt between CPUs now and then when the host is
+# busy, and both wait for each other for ever; one CPU sends none. So the
+# machine for KVM has switched off its second one.
 session_threads() # STATE
 {
 	case ${1##*/} in
