@@ -118,6 +118,9 @@ void log_at(enum log_level level, const char *fmt, ...)
 
 	if (sink.fd > 0 || sink.format == LOG_FORMAT_JSON)
 		str_time(time(NULL), time_text);
+	/* Whoever reads the file may not be who waits for us. */
+	if (sink.fd > 0 && level == LOG_LEVEL_ERROR)
+		write_text(STDERR_FILENO, "", "", text);
 	if (sink.format == LOG_FORMAT_JSON)
 		write_json(fd, level_names[level], time_text, text);
 	else
