@@ -10,6 +10,11 @@
 
 #define END_OF_FILE 0x04 /* VEOF of a new terminal: control-D */
 
+/* Watched until there is something: a pipe whose writer has gone is reported
+ * again and again otherwise, while the terminal has not yet taken its last
+ * words. */
+#define ONE_INPUT (EPOLLIN | EPOLLONESHOT)
+
 struct console {
 	struct loop *loop;
 	int master;
@@ -19,7 +24,8 @@ struct console {
 	char in[4096]; /* read from stdin, not yet taken by the terminal */
 	size_t in_len;
 	bool in_ended;
-	bool polled; /* stdin is something epoll can watch */
+	bool in_line; /* what came last does not end a line */
+	bool polled;  /* stdin is something epoll can watch */
 };
 
 static int watch(struct console *c, struct err *e)
@@ -38,18 +44,20 @@ static int fill(struct console *c, struct err *e)
 
 	n = TEMP_FAILURE_RETRY(read(STDIN_FILENO, c->in, sizeof(c->in)));
 	if (n < 0 && errno == EAGAIN)
-		return 0;
+		return c->from_stdin ? loop_set_events(c->loop, c->from_stdin,
+						       ONE_INPUT, e)
+				     : 0;
 	if (n <= 0) {
-		/* Hung up or closed: the program sees the end of its input. */
+		/* Hung up or closed: the program sees the end of its input. In
+		 * the middle of a line, the first one ends the line only. */
 		c->in_ended = true;
-		c->in[0] = END_OF_FILE;
-		n = 1;
+		c->in[0] = c->in[1] = END_OF_FILE;
+		n = c->in_line ? 2 : 1;
 		loop_remove(c->loop, c->from_stdin);
 		c->from_stdin = NULL;
 	}
 	c->in_len = (size_t)n;
-	if (c->from_stdin)
-		return loop_set_events(c->loop, c->from_stdin, 0, e);
+	c->in_line = c->in[n - 1] != '\n';
 	return 0;
 }
 
@@ -71,7 +79,7 @@ static int drain_input(struct console *c, struct err *e)
 	memmove(c->in, c->in + n, c->in_len - (size_t)n);
 	c->in_len -= (size_t)n;
 	if (c->in_len == 0 && c->from_stdin)
-		return loop_set_events(c->loop, c->from_stdin, EPOLLIN, e);
+		return loop_set_events(c->loop, c->from_stdin, ONE_INPUT, e);
 	return 0;
 }
 
@@ -112,6 +120,8 @@ static int on_stdin(void *arg, int fd, uint32_t events, struct err *e)
 	struct console *c = arg;
 	int r;
 
+	if (c->in_len > 0) /* a file is always ready */
+		return 0;
 	r = fill(c, e);
 	if (r < 0 || !c->from_master)
 		return r;
@@ -123,7 +133,7 @@ static int add_stdin(struct console *c, struct err *e)
 	struct err why = { 0 };
 	int r;
 
-	r = loop_add_fd(c->loop, STDIN_FILENO, EPOLLIN, on_stdin, c,
+	r = loop_add_fd(c->loop, STDIN_FILENO, ONE_INPUT, on_stdin, c,
 			&c->from_stdin, &why);
 	c->polled = r >= 0;
 	/* Files and /dev/null cannot be watched; they never block either. */
