@@ -123,6 +123,13 @@ int proc_pidfd_wait(int pidfd, int timeout_ms)
 	return p.revents & POLLNVAL ? -EBADF : 0;
 }
 
+void proc_usual_sigchld(void)
+{
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
+
+	(void)sigaction(SIGCHLD, &usual, NULL);
+}
+
 int proc_exit_status(int wait_status)
 {
 	if (WIFSIGNALED(wait_status))

@@ -28,6 +28,10 @@ int proc_exit_status(int wait_status);
 /* Waits for a child, EINTR is ours; gives the status as above. */
 MUST_CHECK int proc_reap(pid_t pid, struct err *e);
 
+/* A caller who ignores SIGCHLD has the kernel reap our children too, and we
+ * would wait for them in vain. */
+void proc_usual_sigchld(void);
+
 /* "TERM", "SIGTERM", "15", "RTMIN+3" -> number; -EINVAL. */
 MUST_CHECK int proc_signal_parse(const char *name, int *ret);
 

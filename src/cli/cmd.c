@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "src/cli/cmd_opts.h"
 #include "src/runtime/rt.h"
@@ -85,8 +86,10 @@ static int show_help(const struct cmd_program *p, const char *name)
 }
 
 /* By the convention of shells, for programs that were to be run. */
-static int status_of(const struct cmd_program *p, int r)
+static int status_of(const struct cmd_program *p, const struct cmd *c, int r)
 {
+	if (c->failed)
+		return c->failed;
 	if (p->failed != 125)
 		return p->failed;
 	if (r == RT_NOT_EXECUTABLE)
@@ -119,7 +122,7 @@ static int run_command(const struct cmd_program *p, const struct cmd *c,
 	r = c->run(&call, &e);
 	if (r < 0) {
 		log_error("%s: %s", c->name, err_text(&e));
-		return status_of(p, r);
+		return status_of(p, c, r);
 	}
 	return r;
 }
@@ -140,6 +143,7 @@ int cmd_main(const struct cmd_program *p, int argc, char **argv)
 	struct err e = { 0 };
 	int r;
 
+	proc_usual_sigchld();
 	r = parse_line(&l, p->globals, argv + 1, argc - 1, &e);
 	if (r < 0)
 		return usage(NULL, &e);

@@ -72,6 +72,7 @@ struct cmd {
 	size_t opts_size;
 	const void *defaults;
 	bool hidden;
+	int failed; /* exit status of an error; 0: the program's */
 	/* The exit status (>= 0), or a negative errno with its sentence. */
 	int (*run)(const struct cmd_call *call, struct err *e);
 };

@@ -8,7 +8,8 @@
 #include "base/proc.h"
 #include "src/runtime/console.h"
 
-/* What a person or a supervisor sends us is meant for the program. */
+/* What a person or a supervisor sends us is meant for the program, real-time
+ * signals too: systemd as an init is told to halt by RTMIN+3. */
 static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
 				 SIGUSR2, SIGCONT, SIGWINCH, SIGTSTP, SIGTTIN,
 				 SIGTTOU, SIGALRM, SIGURG,   SIGPWR,  SIGIO,
@@ -48,12 +49,15 @@ static int on_signal(void *arg, const struct signalfd_siginfo *si,
 
 int attend_begin(struct attend *a, struct err *e)
 {
+	int more[_NSIG] = { 0 }, n = 0;
 	int r;
 
+	for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
+		more[n++] = sig;
 	r = loop_new(&a->loop, e);
-	if (r < 0)
-		return r;
-	return loop_add_signals(a->loop, forwarded, on_signal, a, e);
+	if (r >= 0)
+		r = loop_add_signals(a->loop, forwarded, on_signal, a, e);
+	return r < 0 ? r : loop_add_signals(a->loop, more, on_signal, a, e);
 }
 
 const sigset_t *attend_mask(const struct attend *a)

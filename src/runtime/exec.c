@@ -182,7 +182,9 @@ int rt_exec(const struct rt_context *ctx, const struct rt_exec *args,
 	x.args = args;
 	x.root = ctx->root;
 	x.launch.rootless = ctx->rootless;
-	r = env_open(&x.env, ctx, args->id, e);
+	r = rt_check_fds(&args->io, e);
+	if (r >= 0)
+		r = env_open(&x.env, ctx, args->id, e);
 	if (r >= 0)
 		r = check_status(&x, e);
 	if (r >= 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,27 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json_out.h"
+
+/* What we have opened ourselves may have taken the number of one that is not
+ * there, but is close-on-exec; nothing that an execve gave us can be. */
+int rt_check_fds(const struct rt_io *io, struct err *e)
+{
+	uint64_t end = 3 + (uint64_t)io->listen_fds + io->preserve_fds;
+
+	for (uint64_t fd = 3; fd < end; fd++) {
+		int flags = fd > INT_MAX ? -1 : fcntl((int)fd, F_GETFD);
+
+		if (flags >= 0 && !(flags & FD_CLOEXEC))
+			continue;
+		return err_set(
+			e, -EBADF,
+			"descriptor %llu is to be passed on (%s) and is not open",
+			(unsigned long long)fd,
+			fd < 3 + (uint64_t)io->listen_fds ? "LISTEN_FDS"
+							  : "--preserve-fds");
+	}
+	return 0;
+}
 
 int rt_write_pid(const char *path, pid_t pid, struct err *e)
 {

@@ -17,6 +17,9 @@ MUST_CHECK int rt_write_pid(const char *path, pid_t pid, struct err *e);
 MUST_CHECK int rt_send_listener(const struct ns_seccomp *s, const char *state,
 				pid_t pid, int listener, struct err *e);
 
+/* The descriptors to be passed on are there, and are the caller's. */
+MUST_CHECK int rt_check_fds(const struct rt_io *io, struct err *e);
+
 /* Console, pidfd and pid to where io says, for init and for exec. */
 MUST_CHECK int rt_tell(const struct rt_io *io, const struct launch *l,
 		       struct err *e);

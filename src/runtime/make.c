@@ -141,6 +141,8 @@ int make_plan(struct make *m, struct err *e)
 
 	r = state_check_id(m->args->id, e);
 	if (r >= 0)
+		r = rt_check_fds(&m->args->io, e);
+	if (r >= 0)
 		r = find_bundle(m, e);
 	if (r >= 0)
 		r = read_config(m, &spec, e);

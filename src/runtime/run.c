@@ -52,6 +52,10 @@ static int finish(struct make *m, int status, struct err *e)
 
 	if (m->args->keep)
 		return status;
+	/* Whoever deletes it at this moment is waited for. */
+	r = env_lock(m->dir, e);
+	if (r < 0)
+		return r;
 	if (state_read(m->dir, &v.state, &ignored) < 0)
 		return status; /* somebody deleted it: that was to be done */
 	v.dir = steal_fd(&m->dir);

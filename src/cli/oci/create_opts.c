@@ -2,16 +2,21 @@
 #include "src/cli/oci/create_opts.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
-/* Descriptors that a service manager passed on travel with the others. */
+/* Descriptors that a service manager passed on travel with the others: those
+ * that were meant for us, not for somebody who started us. */
 static uint32_t listen_fds(void)
 {
-	const char *text = getenv("LISTEN_FDS");
+	const char *text = getenv("LISTEN_FDS"), *whose = getenv("LISTEN_PID");
 	uint32_t n = 0;
+	int pid = 0;
 
-	return text && str_to_u32(text, &n) == 0 && n < 1024 ? n : 0;
+	if (!text || !whose || str_to_int(whose, &pid) < 0 || pid != getpid())
+		return 0;
+	return str_to_u32(text, &n) == 0 && n < 1024 ? n : 0;
 }
 
 int oci_create_args(const struct cmd_call *call, struct rt_create *ret,

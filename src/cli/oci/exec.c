@@ -116,5 +116,7 @@ const struct cmd oci_cmd_exec = {
 	.stop_after = 2,
 	.help = "run another program in a container",
 	CMD_OPTS(struct exec_opts, options),
+	/* As runc: 1 may be the program's own. */
+	.failed = 255,
 	.run = exec_run,
 };

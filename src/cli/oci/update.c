@@ -106,8 +106,13 @@ static int update_run(const struct cmd_call *call, struct err *e)
 	struct rt_context ctx = oci_context(call);
 	int r;
 
-	r = o->resources ? from_file(o->resources, &l, e)
-			 : from_options(o, &l, e);
+	r = from_options(o, &l, e);
+	if (r == 0 && o->resources && cg_limits_any(&l))
+		return err_set(
+			e, -EINVAL,
+			"--resources and single limits exclude each other");
+	if (r == 0 && o->resources)
+		r = from_file(o->resources, &l, e);
 	if (r < 0)
 		return r;
 	if (!cg_limits_any(&l))
