@@ -52,6 +52,13 @@ need_machine()
 		skip_or_fail "needs the test machine (tests/vm/run)"
 }
 
+# What micro-VMs boot.
+need_kernel()
+{
+	compgen -G '/boot/vmlinuz-*' >/dev/null ||
+		skip_or_fail "needs a kernel in /boot"
+}
+
 need_program() # NAME...
 {
 	local name

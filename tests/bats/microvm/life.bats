@@ -16,8 +16,7 @@ setup()
 {
 	need_root
 	need_program qemu-system-x86_64
-	compgen -G '/boot/vmlinuz-*' >/dev/null ||
-		skip_or_fail "needs a kernel in /boot"
+	need_kernel
 	vm=$(unique vm)
 	bundle=$BATS_TEST_TMPDIR/bundle
 	mkdir -p "$bundle/rootfs" "$bundle/scratch" "$bundle/vol"

@@ -41,8 +41,7 @@ setup()
 {
 	need_root
 	need_program qemu-system-x86_64 busybox ip jq
-	compgen -G '/boot/vmlinuz-*' >/dev/null ||
-		skip_or_fail "needs a kernel in /boot"
+	need_kernel
 }
 
 teardown()

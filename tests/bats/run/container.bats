@@ -13,6 +13,7 @@ setup()
 {
 	need_root
 	isolation=$(basename "$BATS_TEST_FILENAME" .bats)
+	[[ $isolation != vm ]] || need_kernel
 }
 
 run_host() # [OPTION...] host COMMAND...
