@@ -20,6 +20,7 @@ struct applying {
 	const struct cg_limits *limits;
 	uint32_t held_v1;
 	bool update;
+	int program; /* of the device rules; -1: none, or v1's */
 };
 
 /* A v2 file is missing: its controller is not handed down to us yet. */
@@ -64,22 +65,35 @@ static int add_all(const struct applying *a, struct cg_set *set, struct err *e)
 					     set, e);
 }
 
+/* Before anything is written: what can be refused is refused now. */
+static int prepare_devices(struct applying *a, struct err *e)
+{
+	const struct cg_device_rules *rules = &a->limits->devices;
+
+	if (rules->n == 0)
+		return 0;
+	if (a->cg->fd >= 0) {
+		a->program = cg_devices_load(rules, e);
+		return MIN_OF(a->program, 0);
+	}
+	if (cg_v1_fd(&a->cg->v1, CG_CTL_DEVICES) < 0)
+		return err_set(e, -EOPNOTSUPP,
+			       "this host has no controller 'devices'");
+	return 0;
+}
+
 static int apply_devices(const struct applying *a, struct err *e)
 {
 	const struct cg_device_rules *rules = &a->limits->devices;
-	int fd;
 
 	if (rules->n == 0)
 		return 0;
 	/* A group that was there may have a program of ours from before. */
-	if (a->cg->fd >= 0)
-		return cg_devices_attach(a->cg->fd, rules,
+	if (a->program >= 0)
+		return cg_devices_attach(a->cg->fd, a->program,
 					 !a->update && a->cg->made, e);
-	fd = cg_v1_fd(&a->cg->v1, CG_CTL_DEVICES);
-	if (fd < 0)
-		return err_set(e, -EOPNOTSUPP,
-			       "this host has no controller 'devices'");
-	return cg_v1_devices(fd, rules->v, rules->n, e);
+	return cg_v1_devices(cg_v1_fd(&a->cg->v1, CG_CTL_DEVICES), rules->v,
+			     rules->n, e);
 }
 
 /* The kernel would kill until the new maximum is met. */
@@ -105,11 +119,30 @@ static int check_usage(const struct applying *a, struct err *e)
 	return 0;
 }
 
-/* Files first, where the kernel says no; then devices; systemd at the end. */
+/* A new unit was told when it was started, but for what files alone can say. */
+static bool must_tell(const struct applying *a)
+{
+	return a->cg->unit.name && (a->update || a->limits->unified.n > 0);
+}
+
+/* systemd writes what it is told into the files, rounded; hence once more. */
+static int tell(const struct applying *a, struct cg_set *set, struct err *e)
+{
+	struct cg_limits told;
+	int r;
+
+	r = cg_told(a->cg, a->held_v1, a->limits, &told, e);
+	if (r == 0)
+		r = cg_systemd_set(&a->cg->unit, &told, e);
+	return r < 0 ? r : cg_set_again(set, e);
+}
+
+/* Files first, where the kernel says no; then systemd; devices at the end, as
+ * systemd writes to v1's list of them, too. */
 static int write_all(struct applying *a, struct err *e)
 {
 	const struct cg_set_how how = {
-		.undo = a->update,
+		.undo = a->update || must_tell(a),
 		.enable = enable,
 		.arg = a,
 	};
@@ -120,12 +153,15 @@ static int write_all(struct applying *a, struct err *e)
 	if (r == 0)
 		r = add_all(a, &set, e);
 	if (r == 0)
+		r = prepare_devices(a, e);
+	if (r == 0)
 		r = cg_set_write(&set, &how, e);
 	if (r < 0)
 		return r;
-	r = apply_devices(a, e);
-	if (r == 0 && a->update && a->cg->unit.name)
-		r = cg_systemd_set(&a->cg->unit, a->limits, e);
+	if (must_tell(a))
+		r = tell(a, &set, e);
+	if (r == 0)
+		r = apply_devices(a, e);
 	if (r < 0)
 		cg_set_undo(&set);
 	return r;
@@ -139,9 +175,12 @@ int cg_write_limits(struct cg *cg, const struct cg_host *host,
 		.limits = limits,
 		.held_v1 = host->v1.controllers,
 		.update = update,
+		.program = -1,
 	};
+	int r = write_all(&a, e);
 
-	return write_all(&a, e);
+	auto_close_(&a.program);
+	return r;
 }
 
 /* --- update ---------------------------------------------------------------*/

@@ -159,20 +159,18 @@ void cg_program_done(struct cg_program *p)
 	*p = (struct cg_program){ 0 };
 }
 
-int cg_devices_attach(int group, const struct cg_device_rules *rules,
-		      bool fresh, struct err *e)
+int cg_devices_load(const struct cg_device_rules *rules, struct err *e)
 {
 	_cleanup_(cg_program_done) struct cg_program p = { 0 };
-	autoclose int prog = -1;
 	int r;
 
 	r = cg_devices_compile(rules->v, rules->n, &p, e);
-	if (r < 0)
-		return r;
-	r = prog = cg_bpf_load(p.v, p.n, PROGRAM_NAME, e);
-	if (r < 0)
-		return r;
-	return cg_bpf_attach(group, prog, fresh ? NULL : PROGRAM_NAME, e);
+	return r < 0 ? r : cg_bpf_load(p.v, p.n, PROGRAM_NAME, e);
+}
+
+int cg_devices_attach(int group, int program, bool fresh, struct err *e)
+{
+	return cg_bpf_attach(group, program, fresh ? NULL : PROGRAM_NAME, e);
 }
 
 int cg_device_access_parse(const char *text, uint32_t *ret)

@@ -34,9 +34,12 @@ MUST_CHECK int cg_devices_compile(const struct cg_device_rule *rules, size_t n,
 				  struct cg_program *ret, struct err *e);
 void cg_program_done(struct cg_program *p);
 
+/* The rules as a program in the kernel: where they may still be refused. */
+MUST_CHECK int cg_devices_load(const struct cg_device_rules *rules,
+			       struct err *e);
 /* fresh: the group is new, no program can be attached to it yet. */
-MUST_CHECK int cg_devices_attach(int group, const struct cg_device_rules *rules,
-				 bool fresh, struct err *e);
+MUST_CHECK int cg_devices_attach(int group, int program, bool fresh,
+				 struct err *e);
 /* What type, number and access a rule may have. */
 MUST_CHECK int cg_devices_check(const struct cg_device_rule *rules, size_t n,
 				struct err *e);

@@ -41,6 +41,12 @@ MUST_CHECK int cg_write_limits(struct cg *cg, const struct cg_host *host,
 			       const struct cg_limits *limits, bool update,
 			       struct err *e);
 
+/* The limits as systemd has to hear them: read from the files, where the limits
+ * alone do not tell. ret borrows from l. */
+MUST_CHECK int cg_told(const struct cg *cg, uint32_t held_v1,
+		       const struct cg_limits *l, struct cg_limits *ret,
+		       struct err *e);
+
 /* A line of the kernel's log that tells of a kill for memory in the group or
  * below it; group: the last part of its path, with the slash. */
 bool cg_oom_line(const char *line, const char *group);

@@ -315,3 +315,16 @@ int cg_set_write(struct cg_set *set, const struct cg_set_how *how,
 		cg_set_undo(set);
 	return r;
 }
+
+int cg_set_again(struct cg_set *set, struct err *e)
+{
+	static const struct cg_set_how how;
+	int r;
+
+	for (size_t i = 0; i < set->n; i++)
+		set->v[i].written = set->v[i].written && !set->v[i].old;
+	r = write_all(set, &how, e);
+	for (size_t i = 0; i < set->n; i++)
+		set->v[i].written = set->v[i].written || set->v[i].old;
+	return r;
+}

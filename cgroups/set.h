@@ -65,5 +65,8 @@ void cg_set_done(struct cg_set *set);
 
 MUST_CHECK int cg_set_write(struct cg_set *set, const struct cg_set_how *how,
 			    struct err *e);
+/* Once more what could be read before, after somebody who rounds has written to
+ * the same files. */
+MUST_CHECK int cg_set_again(struct cg_set *set, struct err *e);
 /* Writes back what cg_set_write() replaced: for a caller that fails later. */
 void cg_set_undo(struct cg_set *set);

@@ -159,7 +159,41 @@ static void put_accounting(struct cg_dbus_out *m)
 		cg_systemd_put_bool(m, names[i], true);
 }
 
-static int put_properties(struct cg_dbus_out *m, const struct cg_config *config,
+/* "252.39-1~deb12u2", "v257" */
+static int ask_version(struct cg_dbus_link *l, unsigned int *ret, struct err *e)
+{
+	_cleanup_(cg_dbus_out_done) struct cg_dbus_out m = { 0 };
+	_cleanup_(cg_dbus_in_done) struct cg_dbus_in answer = { 0 };
+	const char *text;
+	int r;
+
+	cg_dbus_call(&m, l->is_bus ? "org.freedesktop.systemd1" : NULL,
+		     "/org/freedesktop/systemd1",
+		     "org.freedesktop.DBus.Properties", "Get", "ss");
+	cg_dbus_str(&m, "org.freedesktop.systemd1.Manager");
+	cg_dbus_str(&m, "Version");
+	r = cg_dbus_talk(l, &m, &answer, NULL, NULL, e);
+	if (r < 0)
+		return r;
+	if (cg_dbus_read_var_str(&answer, &text) < 0)
+		return err_set(e, -EPROTO, "systemd's answer is malformed");
+	text += strcspn(text, "0123456789");
+	*ret = (unsigned int)strtoul(text, NULL, 10);
+	return 0;
+}
+
+static int put_limits(struct cg_dbus_link *l, struct cg_dbus_out *m,
+		      const struct cg_limits *limits, bool creating,
+		      struct err *e)
+{
+	unsigned int version = 0;
+	int r = cg_systemd_ages(limits) ? ask_version(l, &version, e) : 0;
+
+	return r < 0 ? r : cg_systemd_limits(m, limits, creating, version, e);
+}
+
+static int put_properties(struct cg_dbus_link *l, struct cg_dbus_out *m,
+			  const struct cg_config *config,
 			  const struct cg_place *place,
 			  const struct cg_limits *limits,
 			  const struct cg_unit *unit, struct err *e)
@@ -176,7 +210,7 @@ static int put_properties(struct cg_dbus_out *m, const struct cg_config *config,
 		put_scope(m, config, place, unit);
 	if (config->account)
 		put_accounting(m);
-	r = cg_systemd_limits(m, limits, true, e);
+	r = put_limits(l, m, limits, true, e);
 	for (size_t i = 0; i < config->properties.n && r == 0; i++)
 		r = cg_systemd_property(m, config->properties.keys[i],
 					config->properties.values[i], e);
@@ -196,7 +230,7 @@ static int start_unit(struct cg_dbus_link *l, const struct cg_config *config,
 	cg_dbus_str(&m, unit->name);
 	cg_dbus_str(&m, "replace");
 	a = cg_dbus_open(&m, 8);
-	r = put_properties(&m, config, place, limits, unit, e);
+	r = put_properties(l, &m, config, place, limits, unit, e);
 	if (r < 0)
 		return r;
 	cg_dbus_close(&m, a);
@@ -376,7 +410,7 @@ int cg_systemd_set(const struct cg_unit *unit, const struct cg_limits *limits,
 	cg_dbus_str(&m, unit->name);
 	cg_dbus_u32(&m, true); /* for as long as the unit runs */
 	a = cg_dbus_open(&m, 8);
-	r = cg_systemd_limits(&m, limits, false, e);
+	r = put_limits(&l, &m, limits, false, e);
 	if (r < 0)
 		return r;
 	cg_dbus_close(&m, a);

@@ -64,15 +64,23 @@ void cg_unit_done(struct cg_unit *unit);
 /* --- systemd_props.c ------------------------------------------------------*/
 
 /* Appends the limits to an open a(sv). creating: what only a new unit takes.
+ * version: of systemd, 0 when cg_systemd_ages() said that it does not matter.
  */
 MUST_CHECK int cg_systemd_limits(struct cg_dbus_out *m,
 				 const struct cg_limits *l, bool creating,
-				 struct err *e);
+				 unsigned int version, struct err *e);
+/* Something is asked for that only a newer systemd knows. */
+bool cg_systemd_ages(const struct cg_limits *l);
 /* One property from an annotation; "xSec" in seconds becomes "xUSec". */
 MUST_CHECK int cg_systemd_property(struct cg_dbus_out *m, const char *name,
 				   const char *text, struct err *e);
 void cg_systemd_put_str(struct cg_dbus_out *m, const char *name, const char *v);
 void cg_systemd_put_bool(struct cg_dbus_out *m, const char *name, bool v);
+
+/* systemd_devices.c */
+MUST_CHECK int cg_systemd_put_devices(struct cg_dbus_out *m,
+				      const struct cg_device_rules *rules,
+				      struct err *e);
 
 /* "0-3,8" as the bit mask systemd reads, *ret the caller's. */
 MUST_CHECK int cg_systemd_mask(const char *list, uint8_t **ret, size_t *ret_n);

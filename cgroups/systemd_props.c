@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cgroups/gvariant.h"
 
@@ -250,13 +251,34 @@ static void put_device_weights(struct cg_dbus_out *m, const struct cg_limits *l)
 		cg_dbus_close(m, a);
 }
 
-/*
- * Devices are left to our own program, attached beside systemd's, which a
- * reload does not touch. What systemd could be told is less exact: its list
- * knows no refusals, and no majors that no driver has registered.
- */
+bool cg_systemd_ages(const struct cg_limits *l)
+{
+	return l->memory_zswap_max.set || l->memory_zswap_writeback.set ||
+	       l->memory_oom_group.set;
+}
+
+/* What older ones do not know they do not undo either; only the group's end at
+ * a lack of memory is undone by a reload before systemd 253. */
+static void put_newer(struct cg_dbus_out *m, const struct cg_limits *l,
+		      bool creating, unsigned int version)
+{
+	if (l->memory_zswap_max.set && version >= 253)
+		put_u64(m, "MemoryZSwapMax", (uint64_t)l->memory_zswap_max.v);
+	if (l->memory_zswap_writeback.set && version >= 256)
+		cg_systemd_put_bool(m, "MemoryZSwapWriteback",
+				    l->memory_zswap_writeback.v);
+	if (!l->memory_oom_group.set)
+		return;
+	if (creating && version >= 253)
+		cg_systemd_put_str(m, "OOMPolicy",
+				   l->memory_oom_group.v ? "kill" : "continue");
+	else if (l->memory_oom_group.v)
+		log_warning(
+			"memory.oom.group: this systemd sets it back when it is reloaded");
+}
+
 int cg_systemd_limits(struct cg_dbus_out *m, const struct cg_limits *l,
-		      bool creating, struct err *e)
+		      bool creating, unsigned int version, struct err *e)
 {
 	int r;
 
@@ -268,6 +290,7 @@ int cg_systemd_limits(struct cg_dbus_out *m, const struct cg_limits *l,
 	put_swap_total(m, l);
 	put_quota(m, l);
 	put_weights(m, l);
+	put_newer(m, l, creating, version);
 	r = put_list(m, "AllowedCPUs", l->cpuset_cpus, e);
 	if (r == 0)
 		r = put_list(m, "AllowedMemoryNodes", l->cpuset_mems, e);
@@ -278,7 +301,7 @@ int cg_systemd_limits(struct cg_dbus_out *m, const struct cg_limits *l,
 			 rates[i].offset !=
 				 offsetof(struct cg_io_device, latency_us));
 	put_device_weights(m, l);
-	return 0;
+	return cg_systemd_put_devices(m, &l->devices, e);
 }
 
 /* --- annotations ----------------------------------------------------------*/

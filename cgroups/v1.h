@@ -110,6 +110,9 @@ MUST_CHECK int cg_v1_of(const struct cg_v1 *v1, const struct cg_v1_host *h,
 
 extern const struct cg_limit_tables cg_limits_v1;
 
+/* Quota and period in force. */
+MUST_CHECK int cg_v1_bandwidth(int dirfd, struct cg_limits *ret, struct err *e);
+
 /* v1_devices.c: the rules as the kernel's lists, only the differences. */
 MUST_CHECK int cg_v1_devices(int fd, const struct cg_device_rule *rules,
 			     size_t n, struct err *e);

@@ -114,7 +114,7 @@ static int subtract(struct cg_v1_list *l, const struct cg_device_rule *rule,
 	return 0;
 }
 
-static bool is_everything(const struct cg_device_rule *r)
+bool cg_device_rule_all(const struct cg_device_rule *r)
 {
 	return r->type == CG_DEVICE_ALL && !r->major.set && !r->minor.set &&
 	       r->access == CG_DEVICE_ANY;
@@ -133,7 +133,7 @@ static int take(struct cg_v1_list *l, const struct cg_device_rule *rule,
 	struct cg_device_rule one = *rule;
 	int r;
 
-	if (is_everything(rule)) {
+	if (cg_device_rule_all(rule)) {
 		l->allow = rule->allow;
 		l->n = 0;
 		return 0;

@@ -26,6 +26,31 @@ static int add_shares(const struct cg_limits *l, int dirfd, struct cg_set *set,
 	return 0;
 }
 
+static int read_time(int dirfd, const char *file, int64_t *ret, struct err *e)
+{
+	char text[32];
+	ssize_t n = fd_read_small_at(dirfd, file, text, sizeof(text));
+
+	if (n < 0 || str_to_i64(text, ret) < 0)
+		return err_set(e, n < 0 ? (int)n : -EIO, "read '%s'", file);
+	return 0;
+}
+
+int cg_v1_bandwidth(int dirfd, struct cg_limits *ret, struct err *e)
+{
+	int64_t quota = 0, period = 0;
+	int r;
+
+	r = read_time(dirfd, "cpu.cfs_quota_us", &quota, e);
+	if (r == 0)
+		r = read_time(dirfd, "cpu.cfs_period_us", &period, e);
+	if (r < 0)
+		return r;
+	ret->cpu_quota_us = (struct opt_i64){ true, quota };
+	ret->cpu_period_us = (struct opt_u64){ true, (uint64_t)period };
+	return 0;
+}
+
 /* --- memory ---------------------------------------------------------------*/
 
 static int read_limit(int dirfd, int64_t *ret, struct err *e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/cgroups-live.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -128,6 +129,153 @@ TEST(an_update_is_a_property_too)
 	delete_it(cg);
 }
 
+static char *unified_keys[] = { (char *)"memory.high", (char *)"cpu.max",
+				(char *)"pids.max", (char *)"cpu.weight",
+				(char *)"memory.swap.max" };
+static char *unified_texts[] = { (char *)"32M", (char *)"12345 50000",
+				 (char *)"55", (char *)"321", (char *)"8M" };
+
+static void check_unified(const struct cg *cg)
+{
+	check_file(cg, "memory.high", "33554432");
+	check_file(cg, "cpu.max", "12345 50000");
+	check_file(cg, "pids.max", "55");
+	check_file(cg, "cpu.weight", "321");
+	check_file(cg, "memory.swap.max", "8388608");
+}
+
+TEST(what_unified_says_survives_a_reload)
+{
+	const struct cg_limits l = {
+		.unified = { unified_keys, unified_texts, 5 },
+	};
+	struct cg *cg = NULL;
+	struct err e = { 0 };
+
+	NEED_SYSTEMD();
+	REQUIRE_OK(make(&l, false, &cg, &e), &e);
+	(void)start(cg, for_ever);
+	check_unified(cg);
+	check_property(cg, "MemoryHigh", "33554432");
+	check_property(cg, "TasksMax", "55");
+	check_property(cg, "CPUWeight", "321");
+	free(systemctl("daemon-reload", NULL, NULL));
+	check_file(cg, "memory.high", "33554432");
+	check_file(cg, "pids.max", "55");
+	check_file(cg, "memory.swap.max", "8388608");
+	CHECK_OK(cg_apply(cg, &l, &e), &e);
+	check_unified(cg);
+	delete_it(cg);
+}
+
+/* The period and the maximum are those from before. */
+TEST(an_update_of_a_part_tells_systemd_the_whole)
+{
+	const struct cg_limits later = {
+		.cpu_quota_us = SET(20000),
+		.memory_swap_total = SET(72 << 20),
+	};
+	struct cg *cg = NULL;
+	struct err e = { 0 };
+
+	NEED_SYSTEMD();
+	REQUIRE_OK(make(&many, false, &cg, &e), &e);
+	(void)start(cg, for_ever);
+	CHECK_OK(cg_apply(cg, &later, &e), &e);
+	check_file(cg, "cpu.max", "20000 50000");
+	check_property(cg, "CPUQuotaPerSecUSec", "400ms");
+	check_property(cg, "MemorySwapMax", "8388608");
+	free(systemctl("daemon-reload", NULL, NULL));
+	check_file(cg, "cpu.max", "20000 50000");
+	check_file(cg, "memory.swap.max", "8388608");
+	delete_it(cg);
+}
+
+/* 12345 of 100000 are no whole per cents. */
+TEST(an_update_is_exact_though_systemd_rounds)
+{
+	const struct cg_limits later = { .cpu_quota_us = SET(12345) };
+	struct cg *cg = NULL;
+	struct err e = { 0 };
+
+	NEED_SYSTEMD();
+	REQUIRE_OK(make(&no_limits, true, &cg, &e), &e);
+	(void)start(cg, for_ever);
+	CHECK_OK(cg_apply(cg, &later, &e), &e);
+	check_file(cg, "cpu.max", "12345 100000");
+	delete_it(cg);
+}
+
+/* --- devices --------------------------------------------------------------*/
+
+static int opens(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	(void)close(fd);
+	return 0;
+}
+
+static void use_devices(void)
+{
+	_exit(opens("/dev/null", O_RDWR) == 0 &&
+			      opens("/dev/zero", O_RDONLY) == 0 &&
+			      opens("/dev/zero", O_WRONLY) == EPERM &&
+			      opens("/dev/full", O_RDONLY) == EPERM &&
+			      opens("/dev/loop-control", O_RDWR) == EPERM
+		      ? 0
+		      : 1);
+}
+
+/* clang-format off */
+static struct cg_device_rule rules[] = {
+	{ false, CG_DEVICE_ALL,   { 0 },    { 0 },   CG_DEVICE_ANY },
+	{ true,  CG_DEVICE_CHAR,  SET(1),   SET(3),  CG_DEVICE_ANY },
+	{ true,  CG_DEVICE_CHAR,  SET(1),   SET(5),  CG_DEVICE_READ | CG_DEVICE_WRITE },
+	{ false, CG_DEVICE_CHAR,  SET(1),   SET(5),  CG_DEVICE_WRITE },
+	{ true,  CG_DEVICE_CHAR,  SET(136), { 0 },   CG_DEVICE_ANY },
+	{ true,  CG_DEVICE_BLOCK, { 0 },    { 0 },   CG_DEVICE_MKNOD },
+};
+/* "deny c 1:7" out of "allow c 1:*" is beyond systemd. */
+static struct cg_device_rule finer[] = {
+	{ false, CG_DEVICE_ALL,  { 0 },  { 0 },  CG_DEVICE_ANY },
+	{ true,  CG_DEVICE_CHAR, SET(1), { 0 },  CG_DEVICE_READ | CG_DEVICE_WRITE },
+	{ false, CG_DEVICE_CHAR, SET(1), SET(7), CG_DEVICE_ANY },
+	{ false, CG_DEVICE_CHAR, SET(1), SET(5), CG_DEVICE_WRITE },
+};
+static struct cg_device_rule everything[] = {
+	{ true, CG_DEVICE_ALL, { 0 }, { 0 }, CG_DEVICE_ANY },
+};
+/* clang-format on */
+
+TEST(device_rules_are_properties_and_survive_a_reload)
+{
+	const struct cg_limits first = { .devices = { rules, 6 } };
+	const struct cg_limits second = { .devices = { finer, 4 } };
+	const struct cg_limits third = { .devices = { everything, 1 } };
+	struct cg *cg = NULL;
+	struct err e = { 0 };
+
+	NEED_SYSTEMD();
+	REQUIRE_OK(make(&first, false, &cg, &e), &e);
+	(void)start(cg, for_ever);
+	check_property(cg, "DevicePolicy", "strict");
+	CHECK_INT(ended(start(cg, use_devices)), 0);
+	free(systemctl("daemon-reload", NULL, NULL));
+	CHECK_INT(ended(start(cg, use_devices)), 0);
+	CHECK_OK(cg_apply(cg, &second, &e), &e);
+	check_property(cg, "DeviceAllow", "char-1 rw");
+	CHECK_INT(ended(start(cg, use_devices)), 0);
+	free(systemctl("daemon-reload", NULL, NULL));
+	CHECK_INT(ended(start(cg, use_devices)), 0);
+	CHECK_OK(cg_apply(cg, &third, &e), &e);
+	check_property(cg, "DevicePolicy", "auto");
+	CHECK(ended(start(cg, use_devices)) != 0);
+	delete_it(cg);
+}
+
 static char *keys[] = { (char *)"TimeoutStopSec", (char *)"Description",
 			(char *)"OOMScoreAdjust", NULL };
 static char *values[] = { (char *)"1.5", (char *)"'ours'", (char *)"5", NULL };
@@ -229,6 +377,10 @@ TEST(no_systemd_is_said)
 static const struct tap_test tests[] = {
 	TAP(limits_are_properties_and_survive_a_reload),
 	TAP(an_update_is_a_property_too),
+	TAP(what_unified_says_survives_a_reload),
+	TAP(an_update_of_a_part_tells_systemd_the_whole),
+	TAP(an_update_is_exact_though_systemd_rounds),
+	TAP(device_rules_are_properties_and_survive_a_reload),
 	TAP(annotations_become_properties),
 	TAP(a_unit_in_use_is_not_taken),
 	TAP(a_slice_bounds_the_scopes_below),
