@@ -23,3 +23,16 @@ setup()
 	fi
 	return "$r"
 }
+
+# It runs before anything is relocated, src/cli/entry.c has the reasons.
+@test "the code in front of the C library calls nothing of it" {
+	local object=$build/src/cli/libentry_a-entry.o
+	if ! grep -qsx "ENTRY_TRUE=''" "$build/config.log"; then
+		skip "this build has no such code"
+	fi
+	[[ $(nm --undefined-only "$object" | awk '{ print $2 }') == _start ]]
+	readelf -rW "$object" | awk '
+		/^Relocation section/ { code = /\.rela\.(text|rodata|data)/ }
+		code && $3 ~ /_R?(64|32S|.*GOT.*|.*TPOFF.*)$/ { print; bad = 1 }
+		END { exit bad }'
+}

@@ -53,3 +53,52 @@ exe_of() # ID
 	[[ $status -ne 0 ]]
 	cmp "$BATS_TEST_TMPDIR/runtime" "$MOAT_BUILD/moat-oci"
 }
+
+run_cat() # ID
+{
+	rm -f "$BATS_TEST_TMPDIR/fifo"
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	env -i PATH="$PATH" A='one  two' LAST=z \
+		"$BATS_TEST_TMPDIR/runtime" --root "$BATS_TEST_TMPDIR/oci" \
+		run --bundle "$BATS_TEST_TMPDIR/bundle" "$1" \
+		<"$BATS_TEST_TMPDIR/fifo" &
+	pid=$!
+	exec 9>"$BATS_TEST_TMPDIR/fifo"
+	wait_for 20 is_running "$1"
+}
+
+is_running() # ID
+{
+	runtime state "$1" 2>/dev/null | grep -q '"status": *"running"'
+}
+
+lines_of() # FILE
+{
+	tr '\0' '\n' <"/proc/$pid/$1"
+}
+
+# It has been executed twice by then, the first time before its C library began.
+@test "arguments and environment survive the protection" {
+	local id pid guest expected
+
+	bundle
+	sed -i 's/"true"/"cat"/' "$BATS_TEST_TMPDIR/bundle/config.json"
+	for guest in "" moat-guest; do
+		id=$(unique "self$guest")
+		expected=("A=one  two" LAST=z)
+		if [[ $guest ]]; then
+			# Beside it: so it was built here, and is told where.
+			: >"$BATS_TEST_TMPDIR/$guest"
+			expected+=("MOAT_LIBEXECDIR=$BATS_TEST_TMPDIR")
+		fi
+		run_cat "$id"
+		diff <(lines_of environ | sort) \
+			<(printf '%s\n' "${expected[@]}" "PATH=$PATH")
+		diff <(lines_of cmdline) <(printf '%s\n' \
+			"$BATS_TEST_TMPDIR/runtime" --root "$BATS_TEST_TMPDIR/oci" \
+			run --bundle "$BATS_TEST_TMPDIR/bundle" "$id")
+		[[ $(cat "/proc/$pid/comm") == runtime ]]
+		exec 9>&-
+		wait "$pid"
+	done
+}
