@@ -86,6 +86,10 @@ static int put_verdict(struct cg_program *p, const struct cg_device_rule *rule)
 {
 	uint32_t access = rule->access & CG_DEVICE_ANY;
 
+	/* Nothing can be left: the verifier is spared the branch, and with it
+	 * three of five instructions that it would go through. */
+	if (rule->allow && access == CG_DEVICE_ANY)
+		return PUT(p, SET(BPF_REG_0, 1), EXIT());
 	if (rule->allow)
 		return PUT(p, AND(BPF_REG_3, ~access), JNE(BPF_REG_3, 0, 2),
 			   SET(BPF_REG_0, 1), EXIT());

@@ -14,6 +14,7 @@
  *	rule:	type, major, minor differ?	next rule
  *		deny:	r3 & access ?		return 0
  *		allow:	r3 &= ~access; r3 == 0?	return 1
+ *		allow all three:	return 1
  *	end:	return 0
  *
  * Every comparison loads its operand anew: nothing but r1 and r3 is alive

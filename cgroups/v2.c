@@ -207,12 +207,31 @@ static bool enable_at_once(const char *mount, const char *path, uint32_t mask)
 	       hand_down(group, words) == 0;
 }
 
+/* What of mask the v2 tree has at all; a hybrid host has the rest on v1. */
+static uint32_t offered(const char *mount, uint32_t mask)
+{
+	autofree char *file = str_printf("%s/cgroup.controllers", mount);
+	char text[512], *word = text;
+	uint32_t found = 0;
+
+	if (!file || fd_read_small_at(AT_FDCWD, file, text, sizeof(text)) < 0)
+		return mask;
+	while (*word) {
+		size_t n = strcspn(word, " ");
+
+		found |= CG_BIT(cg_ctl_find(word, n));
+		word += n + (word[n] == ' ');
+	}
+	return mask & found;
+}
+
 void cg_v2_enable_some(const char *mount, const char *path, uint32_t mask)
 {
 	struct err e = { 0 };
 
 	if (enable_at_once(mount, path, mask))
 		return;
+	mask = offered(mount, mask);
 	for (unsigned int i = 0; i < CG_CTL_N_; i++) {
 		if ((mask & CG_BIT(i)) &&
 		    cg_v2_enable(mount, path, (enum cg_ctl)i, &e) < 0)
