@@ -301,6 +301,9 @@ static int see(enum view view, struct err *e)
 	if (unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(e, "make a mount namespace");
+	/* Where states are kept: in memory, as on nearly every host. */
+	if (mount("none", "/run", "tmpfs", 0, "mode=755") < 0)
+		return err_errno(e, "mount a tmpfs on /run");
 	if (view == VIEW_V2 &&
 	    mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
 		return err_errno(e, "mount cgroup v2 on /sys/fs/cgroup");
