@@ -12,6 +12,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "src/runtime/rdt.h"
 #include "src/runtime/vm.h"
 
 #define LOCK_TIMEOUT_MS	  60000
@@ -199,9 +200,11 @@ int env_erase_opened(struct env *v, const struct rt_context *ctx,
 	r = erase_processes(v, e);
 	if (r < 0)
 		return r;
-	if (env_plan(v, &ignored) == 0)
+	if (env_plan(v, &ignored) == 0) {
 		rt_vm_net_release(&v->plan);
-	return state_remove(ctx->root, id, e);
+		r = rt_rdt_delete(&v->plan, id, v->dir, e);
+	}
+	return r < 0 ? r : state_remove(ctx->root, id, e);
 }
 
 int env_erase(const struct rt_context *ctx, const char *id, struct err *e)

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "namespaces/sched.h"
 #include "src/runtime/child.h"
+#include "src/runtime/rdt.h"
 #include "src/runtime/sync.h"
 
 /* --- the clone ------------------------------------------------------------*/
@@ -138,6 +139,8 @@ static int map_and_join(struct launch *l, struct err *e)
 			return r;
 	}
 	r = l->cgroup ? cg_join(l->cgroup, l->pid, e) : 0;
+	if (r >= 0)
+		r = rt_rdt_join(l->plan, l->id, l->pid, e);
 	return r < 0 ? r : rt_devices_move(l, e);
 }
 

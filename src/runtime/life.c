@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "src/oci/hooks.h"
 #include "src/runtime/env.h"
+#include "src/runtime/rdt.h"
 #include "src/runtime/vm_client.h"
 
 #define FREEZE_TIMEOUT_MS 10000
@@ -141,6 +142,20 @@ int rt_update(const struct rt_context *ctx, const char *id,
 		return not_running(&v.state, e);
 	r = cg_apply(v.cgroup, limits, e);
 	return r < 0 ? r : note_cgroup(&v, e);
+}
+
+int rt_update_rdt(const struct rt_context *ctx, const char *id,
+		  char *const *schemata, struct err *e)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	int r;
+
+	r = env_open(&v, ctx, id, e);
+	if (r >= 0)
+		r = env_lock(v.dir, e);
+	if (r >= 0)
+		r = env_plan(&v, e);
+	return r < 0 ? r : rt_rdt_update(&v.plan, id, schemata, e);
 }
 
 int rt_ps(const struct rt_context *ctx, const char *id, pid_t **ret,

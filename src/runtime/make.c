@@ -26,6 +26,7 @@
 #include "src/runtime/cache.h"
 #include "src/runtime/env.h"
 #include "src/runtime/io.h"
+#include "src/runtime/rdt.h"
 
 /* --- read and decide ------------------------------------------------------*/
 
@@ -109,15 +110,6 @@ static int decide(struct make *m, const struct spec *spec, struct err *e)
 	return r < 0 ? err_wrap(e, r, "%s", config_name(m)) : 0;
 }
 
-/* Planned, but nobody executes it yet: said, not dropped. */
-static int check_known(const struct plan *p, struct err *e)
-{
-	if (p->rdt)
-		return err_set(e, -EOPNOTSUPP,
-			       "linux: intelRdt: not supported");
-	return 0;
-}
-
 /* A terminal needs somebody who takes its other end, and nobody else may. */
 static int check_terminal(const struct make *m, struct err *e)
 {
@@ -150,8 +142,6 @@ int make_plan(struct make *m, struct err *e)
 		r = find_notify_dir(m, e);
 	if (r >= 0)
 		r = decide(m, &spec, e);
-	if (r >= 0)
-		r = check_known(&m->plan, e);
 	if (r >= 0)
 		r = check_terminal(m, e);
 	return r < 0 ? r : 0;
@@ -347,6 +337,9 @@ int make_execute(struct make *m, struct err *e)
 	if (r < 0)
 		return r;
 	r = make_cgroup(m, e);
+	if (r < 0)
+		return r;
+	r = rt_rdt_create(plan_here(m), m->args->id, m->dir, e);
 	if (r < 0)
 		return r;
 	fill_launch(m);

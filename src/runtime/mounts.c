@@ -178,6 +178,7 @@ static void make_world(struct mounts *m)
 	m->world.mounts = m->list;
 	m->world.process = (struct plan_process){ 0 };
 	m->world.seccomp = NULL;
+	m->world.rdt = NULL;
 	m->launch.plan = &m->world;
 	m->launch.process = &m->world.process;
 	m->launch.id = m->env.state.id;

@@ -127,6 +127,9 @@ MUST_CHECK int rt_mounts_remove(const struct rt_context *ctx, const char *id,
 				const char *file, struct err *e);
 MUST_CHECK int rt_update(const struct rt_context *ctx, const char *id,
 			 const struct cg_limits *limits, struct err *e);
+/* Lines for the schemata of its class of intelRdt. */
+MUST_CHECK int rt_update_rdt(const struct rt_context *ctx, const char *id,
+			     char *const *schemata, struct err *e);
 /* Host pids; the caller frees. */
 MUST_CHECK int rt_ps(const struct rt_context *ctx, const char *id, pid_t **ret,
 		     size_t *ret_n, struct err *e);

@@ -27,6 +27,8 @@ struct update_opts {
 	struct opt_i64 kernel_memory_tcp;
 	struct opt_i64 pids_limit;
 	struct opt_u64 blkio_weight;
+	const char *l3_cache_schema;
+	const char *mem_bw_schema;
 };
 
 /* clang-format off */
@@ -49,6 +51,8 @@ static const struct cmd_opt options[] = {
 	OPT_BYTES(0, "kernel-memory-tcp", "SIZE", struct update_opts, kernel_memory_tcp, "memory of TCP buffers (v1)"),
 	OPT_I64(0, "pids-limit", "N", struct update_opts, pids_limit, "number of processes; -1: no limit"),
 	OPT_U64(0, "blkio-weight", "N", struct update_opts, blkio_weight, "share of I/O among neighbours, 10 to 1000"),
+	OPT_STR(0, "l3-cache-schema", "LINE", struct update_opts, l3_cache_schema, "share of the L3 cache, as L3:0=ff;1=ff"),
+	OPT_STR(0, "mem-bw-schema", "LINE", struct update_opts, mem_bw_schema, "share of memory bandwidth, as MB:0=50;1=50"),
 };
 /* clang-format on */
 
@@ -99,6 +103,19 @@ static int from_file(const char *path, struct cg_limits *l, struct err *e)
 	return r < 0 ? err_wrap(e, r, "%s", path) : 0;
 }
 
+static int update_rdt(const struct rt_context *ctx, const char *id,
+		      const struct update_opts *o, struct err *e)
+{
+	autostrv char **lines = NULL;
+
+	if (!o->l3_cache_schema && !o->mem_bw_schema)
+		return 0;
+	if ((o->l3_cache_schema && strv_add(&lines, o->l3_cache_schema) < 0) ||
+	    (o->mem_bw_schema && strv_add(&lines, o->mem_bw_schema) < 0))
+		return err_nomem(e);
+	return rt_update_rdt(ctx, id, lines, e);
+}
+
 static int update_run(const struct cmd_call *call, struct err *e)
 {
 	_cleanup_(cg_limits_done) struct cg_limits l = { 0 };
@@ -115,9 +132,11 @@ static int update_run(const struct cmd_call *call, struct err *e)
 		r = from_file(o->resources, &l, e);
 	if (r < 0)
 		return r;
-	if (!cg_limits_any(&l))
+	if (cg_limits_any(&l))
+		r = rt_update(&ctx, call->args[0], &l, e);
+	else if (!o->l3_cache_schema && !o->mem_bw_schema)
 		return err_set(e, -EINVAL, "no limit was given");
-	return rt_update(&ctx, call->args[0], &l, e);
+	return r < 0 ? r : update_rdt(&ctx, call->args[0], o, e);
 }
 
 const struct cmd oci_cmd_update = {
