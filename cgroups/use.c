@@ -99,20 +99,38 @@ static int open_below(const struct cg *cg, struct cg *sub, const char *below,
 	return cg_v2_open(sub->path, &sub->fd, e);
 }
 
-/* The path without a controller; v2 knows no other. */
+/* None that names a controller of which we have no group. */
+static int check_subs(const struct cg *cg, char *const *subs, struct err *e)
+{
+	STRV_FOREACH(s, subs) {
+		const char *colon = strchr(*s, ':');
+
+		if (!colon)
+			continue;
+		if (cg->v1.n == 0)
+			return err_set(e, -EOPNOTSUPP,
+				       "cgroup v2 has no groups by controller");
+		if (!cg_v1_has(&cg->v1, *s, (size_t)(colon - *s)))
+			return err_set(
+				e, -ENOENT,
+				"cgroup '%s': the container has no group of that controller",
+				*s);
+	}
+	return 0;
+}
+
+/* The path without a controller; v2 knows no other. On a hybrid host, words by
+ * controller leave its group as it is. */
 static int plain_sub(char *const *subs, char **ret, struct err *e)
 {
-	const char *found = subs ? NULL : "";
+	const char *found = NULL;
 	autofree char *clean = NULL;
 
 	STRV_FOREACH(s, subs) {
 		if (!strchr(*s, ':') && !found)
 			found = *s;
 	}
-	if (!found)
-		return err_set(e, -EOPNOTSUPP,
-			       "cgroup v2 has no groups by controller");
-	clean = path_clean(*found ? found : "/");
+	clean = path_clean(found && *found ? found : "/");
 	if (!clean)
 		return err_nomem(e);
 	if (str_eq(clean, "/") || str_eq(clean, "."))
@@ -129,7 +147,9 @@ int cg_open_sub(const struct cg *cg, char *const *subs, struct cg **ret,
 	autocg struct cg *sub = NULL;
 	int r;
 
-	r = new_below(cg, &sub, e);
+	r = check_subs(cg, subs, e);
+	if (r == 0)
+		r = new_below(cg, &sub, e);
 	if (r == 0 && cg->fd >= 0) {
 		r = plain_sub(subs, &below, e);
 		if (r == 0)

@@ -269,6 +269,16 @@ int cg_v1_chown(const struct cg_v1 *v1, uid_t uid, gid_t gid, struct err *e)
 	return 0;
 }
 
+bool cg_v1_has(const struct cg_v1 *v1, const char *list, size_t len)
+{
+	autofree char *copy = strndup(list, len);
+
+	for (size_t i = 0; copy && i < v1->n; i++)
+		if (cg_v1_list_controllers(copy) & v1->v[i].controllers)
+			return true;
+	return false;
+}
+
 /* The sub path that was asked for in a group; NULL: none. */
 static const char *sub_for(const struct cg_v1_group *g, char *const *subs)
 {

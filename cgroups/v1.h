@@ -100,6 +100,8 @@ MUST_CHECK int cg_v1_join(const struct cg_v1 *v1, size_t first, pid_t pid,
 MUST_CHECK int cg_v1_chown(const struct cg_v1 *v1, uid_t uid, gid_t gid,
 			   struct err *e);
 
+/* One of these controllers ("cpu,cpuacct", of this length) has a group. */
+bool cg_v1_has(const struct cg_v1 *v1, const char *list, size_t len);
 /* The groups of "controllers:path" (or "path", in all) below v1. */
 MUST_CHECK int cg_v1_sub(const struct cg_v1 *v1, char *const *subs,
 			 struct cg_v1 *ret, struct err *e);
