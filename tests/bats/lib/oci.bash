@@ -18,7 +18,7 @@
 oci_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # What scripts inside may use, besides what a shell knows by itself.
-applets='awk basename cat chgrp chmod chown cmp cp cut dd df env expr false
+applets='awk basename cat chgrp chmod chown cmp cp cut dd df echo env expr false
 	find getopt grep head hostname id ip ipcs kill ln ls mkdir mkfifo mknod
 	mount mv nproc nsenter od pidof ps pwd readlink realpath rm rmdir sed seq
 	setsid sh sha256sum sleep sort stat stty sync tail taskset tee test touch
