@@ -216,6 +216,21 @@ static int move_all(struct cg *cg, size_t first, struct err *e)
 		       "processes appear faster than they can be moved");
 }
 
+/* Where the group is in every tree: as the v2 one says, or any of v1. */
+static const char *place_of(const struct cg *cg, const struct cg_host *host)
+{
+	if (cg->path)
+		return cg->path + strlen(cg->mount);
+	for (size_t i = 0; i < host->v1.n; i++) {
+		const struct cg_v1_mount *m = &host->v1.v[i];
+
+		if (str_eq(m->names, cg->v1.v[0].names) &&
+		    str_starts(cg->v1.v[0].path, m->point))
+			return cg->v1.v[0].path + strlen(m->point);
+	}
+	return NULL;
+}
+
 /* A v1 controller that nothing has needed so far. */
 static int add_hierarchies(struct cg *cg, const struct cg_host *host,
 			   uint32_t needs, struct err *e)
@@ -227,11 +242,11 @@ static int add_hierarchies(struct cg *cg, const struct cg_host *host,
 	needs &= host->v1.controllers & ~cg_v1_controllers(&cg->v1);
 	if (!needs)
 		return 0;
-	if (!cg->path)
+	place.path = place_of(cg, host);
+	if (!place.path)
 		return err_set(
 			e, -EOPNOTSUPP,
 			"the container was made without the controllers asked for");
-	place.path = cg->path + strlen(cg->mount);
 	r = cg_v1_make(&cg->v1, &host->v1, needs, &place, e);
 	return r < 0 ? r : move_all(cg, first, e);
 }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cgroups/folder.h"
 #include "cgroups/limits.h"
 #include "cgroups/place.h"
 #include "cgroups/priv.h"
@@ -275,7 +276,7 @@ static int find_groups(struct cg *cg, struct making *m, struct err *e)
 	int r;
 
 	r = locate(cg, m, e);
-	if (r == 0 && cg->path)
+	if (r == 0 && cg->path && (cg->unit.name || cg_folder_ours(cg->path)))
 		r = cg_v2_open(cg->path, &cg->fd, e);
 	if (r < 0 && r != -ENOENT)
 		return r;

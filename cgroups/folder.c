@@ -19,33 +19,41 @@
 
 /* Root has the first in every hierarchy; everybody has the second in his part
  * of the v2 tree, since Linux 5.7. */
-static const char *const marks[] = { "trusted.moat.parent",
-				     "user.moat.parent" };
+static const char *const marks[] = { "trusted.moat.made", "user.moat.made" };
 
-static void mark(const char *path)
+#define AS_PARENT  'p'
+#define FOR_ITSELF 'g'
+
+static void mark(const char *path, char as)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		if (setxattr(path, marks[i], "1", 1, 0) == 0)
+		if (setxattr(path, marks[i], &as, 1, 0) == 0)
 			return;
 	}
-	log_debug("cgroup '%s' will stay when it is empty", path);
+	log_debug("cgroup '%s' cannot be marked as ours", path);
 }
 
-static bool is_marked(const char *path)
+/* 0: by somebody else. */
+static char made_as(const char *path)
 {
-	char c;
+	char as;
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		if (getxattr(path, marks[i], &c, sizeof(c)) > 0)
-			return true;
+		if (getxattr(path, marks[i], &as, sizeof(as)) > 0)
+			return as;
 	}
-	return false;
+	return 0;
+}
+
+bool cg_folder_ours(const char *path)
+{
+	return made_as(path) != 0;
 }
 
 void cg_folder_keep(const char *path)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		(void)removexattr(path, marks[i]);
+	if (made_as(path) == AS_PARENT)
+		mark(path, FOR_ITSELF);
 }
 
 void cg_folder_prune(const char *path)
@@ -55,7 +63,7 @@ void cg_folder_prune(const char *path)
 
 	while (group && (slash = strrchr(group, '/')) && slash > group) {
 		*slash = '\0';
-		if (!is_marked(group) || rmdir(group) < 0)
+		if (made_as(group) != AS_PARENT || rmdir(group) < 0)
 			break;
 	}
 }
@@ -67,8 +75,7 @@ static int make_one(const char *path, bool last, cg_folder_fn made, void *arg,
 	if (mkdir(path, GROUP_MODE) < 0)
 		return errno == EEXIST ? 0
 				       : err_errno(e, "make cgroup '%s'", path);
-	if (!last)
-		mark(path);
+	mark(path, last ? FOR_ITSELF : AS_PARENT);
 	if (made) {
 		int r = made(arg, path, e);
 

@@ -13,6 +13,10 @@
 #include "cgroups/host.h"
 #include "cgroups/procs.h"
 
+/* For a look after something else failed: who did not answer then will not now.
+ */
+#define FIND_TIMEOUT_MS 5000
+
 /* --- jobs -----------------------------------------------------------------*/
 
 /* systemd answers a request with a job, and says later by a signal how it
@@ -349,13 +353,14 @@ static bool wants_user(const struct cg_config *config)
 }
 
 static int open_unit(const struct cg_config *config,
-		     const struct cg_place *place, struct cg_dbus_link *l,
-		     struct cg_unit *unit, struct err *e)
+		     const struct cg_place *place, int timeout_ms,
+		     struct cg_dbus_link *l, struct cg_unit *unit,
+		     struct err *e)
 {
 	int r;
 
 	unit->user = wants_user(config);
-	r = cg_systemd_connect(l, unit->user, CG_SYSTEMD_TIMEOUT_MS, e);
+	r = cg_systemd_connect(l, unit->user, timeout_ms, e);
 	if (r < 0)
 		return r;
 	unit->name = strdup(place->unit);
@@ -370,7 +375,7 @@ int cg_systemd_start(const struct cg_config *config,
 	_cleanup_(cg_dbus_link_close) struct cg_dbus_link l = CG_DBUS_LINK_INIT;
 	int r;
 
-	r = open_unit(config, place, &l, unit, e);
+	r = open_unit(config, place, CG_SYSTEMD_TIMEOUT_MS, &l, unit, e);
 	if (r < 0)
 		return r;
 	r = start(&l, config, place, limits, unit, ret_group, e);
@@ -386,7 +391,7 @@ int cg_systemd_find(const struct cg_config *config,
 	_cleanup_(cg_dbus_link_close) struct cg_dbus_link l = CG_DBUS_LINK_INIT;
 	int r;
 
-	r = open_unit(config, place, &l, unit, e);
+	r = open_unit(config, place, FIND_TIMEOUT_MS, &l, unit, e);
 	if (r < 0)
 		return r;
 	return group_of_unit(&l, unit->name, place->unit_is_slice, ret_group,

@@ -198,7 +198,7 @@ int cg_v1_find(struct cg_v1 *v1, const struct cg_v1_host *h,
 		int r;
 
 		r = cg_v1_group_path(&h->v[i], place, &path, e);
-		if (r == 0)
+		if (r == 0 && (place->shared || cg_folder_ours(path)))
 			r = cg_v1_open(v1, h->v[i].names, path, e);
 		if (r < 0 && r != -ENOENT)
 			return r;

@@ -142,8 +142,10 @@ static int find_lost_cgroup(struct env *v, struct err *e)
 	if (env_plan(v, &ignored) < 0)
 		return 0;
 	r = cg_find(&v->plan.cgroup, &v->plan.limits, &v->cgroup, e);
-	/* Where we may not look, or no systemd answers, none was made. */
-	return r == -EACCES || r == -EPERM || r == -EROFS || r == -ECONNREFUSED
+	/* Where we may not look, or no systemd answers, none was made; and a
+	 * scope that systemd makes yet goes by itself, being empty. */
+	return r == -EACCES || r == -EPERM || r == -EROFS ||
+			       r == -ECONNREFUSED || r == -ETIMEDOUT
 		       ? 0
 		       : r;
 }
