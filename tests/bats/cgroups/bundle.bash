@@ -91,21 +91,6 @@ number()
 		grep -o "\"$2\":[0-9]*" | tail -n 1 | cut -d : -f 2
 }
 
-# The nanoseconds of CPU that a container has used.
-cpu_of() # NAME
-{
-	oci events --stats "$1-$test_id" |
-		sed -n 's/.*"usage":{"total":\([0-9]*\).*/\1/p'
-}
-
-has_used() # NAME NANOSECONDS
-{
-	local used
-
-	used=$(cpu_of "$1")
-	[ "${used:-0}" -ge "$2" ]
-}
-
 # within PERCENT GOT WANTED
 within()
 {
