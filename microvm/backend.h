@@ -91,7 +91,6 @@ struct vm_backend {
 	 */
 	unsigned int bus[2];
 	unsigned int agent; /* VM_NEED_VSOCK or VM_NEED_CONSOLE */
-	bool shares;	    /* it has virtio-fs */
 	/*
 	 * Can it boot a kernel on this host, here and now? -errno and a
 	 * sentence that says what is missing; costs milliseconds.

@@ -20,6 +20,9 @@
 
 #define PROGRAM "moat-vmm"
 
+/* What the machine has: a serial line, the reset port, and no PCI. */
+#define PARAMETERS "console=ttyS0 reboot=k pci=off"
+
 /* Where we are told that programs are (a build folder), or installed. */
 static int find_vmm(char **ret, struct err *e)
 {
@@ -93,6 +96,7 @@ static int start_monitor(const struct vm_config *c, struct vm_monitor *m,
 			 struct err *e)
 {
 	struct vm_config full = *c;
+	autofree char *cmdline = NULL;
 	autoclose int theirs = -1;
 	int ends[2];
 
@@ -103,6 +107,11 @@ static int start_monitor(const struct vm_config *c, struct vm_monitor *m,
 		return err_errno(e, "make a socket pair");
 	m->control = ends[0];
 	theirs = ends[1];
+	cmdline = str_printf(PARAMETERS "%s%s", c->cmdline ? " " : "",
+			     c->cmdline ? c->cmdline : "");
+	if (!cmdline)
+		return err_nomem(e);
+	full.cmdline = cmdline;
 	full.control_fd = theirs;
 	full.jail = true;
 	return spawn(&full, m, e);

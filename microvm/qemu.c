@@ -178,7 +178,6 @@ const struct vm_backend vm_backend_qemu = {
 	.name = "qemu",
 	.bus = { VM_NEED_MMIO, VM_NEED_PCI },
 	.agent = VM_NEED_CONSOLE,
-	.shares = true,
 	.usable = usable,
 	.start = start,
 	.pause = vm_qemu_pause,

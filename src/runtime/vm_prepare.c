@@ -29,14 +29,6 @@ static const struct vm_backend *const backends[] = {
 /* --- which monitor ----------------------------------------------------------
  */
 
-/* The root is a shared folder. */
-static int usable(const struct vm_backend *b, struct err *e)
-{
-	if (!b->shares)
-		return err_set(e, -EOPNOTSUPP, "it cannot share folders yet");
-	return b->usable(e);
-}
-
 static int find_backend(const char *name, const struct vm_backend **ret,
 			struct err *e)
 {
@@ -44,7 +36,7 @@ static int find_backend(const char *name, const struct vm_backend **ret,
 		if (!str_eq(backends[i]->name, name))
 			continue;
 		*ret = backends[i];
-		return usable(backends[i], e);
+		return backends[i]->usable(e);
 	}
 	return err_set(e, -EINVAL, "there is no monitor '%s'", name);
 }
@@ -81,7 +73,7 @@ static int choose_backend(const struct vm_backend **ret, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
 		const struct vm_backend *b = backends[i];
 
-		if (usable(b, &why) == 0)
+		if (b->usable(&why) == 0)
 			return chosen(b, reasons, ret);
 		if (add_reason(&reasons, b->name, &why) < 0)
 			return err_nomem(e);

@@ -40,3 +40,29 @@ guest()
 	[[ $output == *'"how":"reset"'* ]]
 	[[ $output == *"Kernel panic"* ]]
 }
+
+# A guest that waits until told; its parts are looked at meanwhile.
+@test "moat run is served by it, with no other program and without a notice" {
+	local pid monitor
+
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	moat run --rm --isolation vm -i host sh -c 'echo up; cat' \
+		<"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" \
+		2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	pid=$!
+	exec 5>"$BATS_TEST_TMPDIR/in"
+	wait_for 120 grep -qx up "$BATS_TEST_TMPDIR/out"
+	monitor=$(pgrep -x moat-vmm)
+	[[ -z $(pgrep qemu-system) && -z $(pgrep virtiofsd) ]]
+	grep -qx "NoNewPrivs:	1" "/proc/$monitor/status"
+	grep -qx "CapEff:	0000000000000000" "/proc/$monitor/status"
+	[[ -z $(ls -A "/proc/$monitor/root/") ]]
+	# The thread of the share alone has rights, and they are few.
+	[[ $(grep -hx "CapEff:.*[1-9a-f].*" /proc/"$monitor"/task/*/status) == \
+		"CapEff:	00000000880000db" ]]
+	grep -L "^Seccomp:	2" /proc/"$monitor"/task/*/status >"$BATS_TEST_TMPDIR/open"
+	[[ ! -s $BATS_TEST_TMPDIR/open ]]
+	exec 5>&-
+	wait "$pid"
+	[[ ! -s $BATS_TEST_TMPDIR/err ]]
+}
