@@ -32,6 +32,8 @@ MUST_CHECK int cg_v2_join(int fd, pid_t pid, struct err *e);
 
 MUST_CHECK int cg_v2_kill(int fd, struct err *e);
 MUST_CHECK int cg_v2_freeze(int fd, bool on, int timeout_ms, struct err *e);
+/* Once "cgroup.freeze" is written: the processes stand still. -ETIMEDOUT. */
+MUST_CHECK int cg_v2_await_frozen(int fd, int timeout_ms, struct err *e);
 MUST_CHECK int cg_v2_frozen(int fd, bool *ret, struct err *e);
 MUST_CHECK int cg_v2_wait_empty(int fd, int timeout_ms, struct err *e);
 /* Removes path and what is below; gone is fine. */

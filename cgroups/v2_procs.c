@@ -51,11 +51,6 @@ int cg_v2_kill(int fd, struct err *e)
 		     : 0;
 }
 
-static bool is_frozen(const struct cg_events *ev)
-{
-	return ev->frozen;
-}
-
 static bool is_thawed(const struct cg_events *ev)
 {
 	return !ev->frozen;
@@ -73,7 +68,8 @@ int cg_v2_freeze(int fd, bool on, int timeout_ms, struct err *e)
 	if (r < 0)
 		return err_set(e, r, "write 'cgroup.freeze': %s",
 			       strerrordesc_np(-r));
-	r = cg_events_wait(fd, on ? is_frozen : is_thawed, timeout_ms, e);
+	r = on ? cg_v2_await_frozen(fd, timeout_ms, e)
+	       : cg_events_wait(fd, is_thawed, timeout_ms, e);
 	if (r == -ETIMEDOUT && on) {
 		(void)write_file(fd, "cgroup.freeze", "0");
 		return err_set(e, r,
