@@ -55,6 +55,8 @@ MUST_CHECK int agent_signal(struct agent *a, const struct wire_frame *f,
 			    struct err *e);
 MUST_CHECK int agent_resize(struct agent *a, const struct wire_frame *f,
 			    struct err *e);
+MUST_CHECK int agent_update(struct agent *a, const struct wire_frame *f,
+			    struct err *e);
 /* A frame of a stream; one that is over is no error: frames cross. */
 MUST_CHECK int agent_stream(struct agent *a, const struct wire_frame *f,
 			    struct err *e);

@@ -32,6 +32,7 @@ static const struct {
 	[WIRE_RESIZE] = { agent_resize, false },
 	[WIRE_CLOCK] = { agent_clock, false },
 	[WIRE_ENTROPY] = { agent_entropy, false },
+	[WIRE_UPDATE] = { agent_update, true },
 	[WIRE_POWEROFF] = { agent_poweroff, false },
 	[WIRE_DATA] = { agent_stream, false },
 	[WIRE_CREDIT] = { agent_stream, false },

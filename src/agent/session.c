@@ -280,6 +280,17 @@ int agent_signal(struct agent *a, const struct wire_frame *f, struct err *e)
 	return 0;
 }
 
+int agent_update(struct agent *a, const struct wire_frame *f, struct err *e)
+{
+	_cleanup_(cg_limits_done) struct cg_limits l = { 0 };
+	int r;
+
+	if (!a->cgroup)
+		return err_set(e, -ESRCH, "the environment is not there yet");
+	r = wire_parse(f, &cg_limits_table, &l, e);
+	return r < 0 ? r : cg_apply(a->cgroup, &l, e);
+}
+
 int agent_resize(struct agent *a, const struct wire_frame *f, struct err *e)
 {
 	struct agent_session *s = find(a, f->session);

@@ -78,6 +78,10 @@ MUST_CHECK int plan_add_hooks(struct plan_draft *d, struct err *e);
 /* plan_vm.c */
 MUST_CHECK int plan_add_vm(struct plan_draft *d, struct err *e);
 
+/* plan_split_limits.c: the whole's limits become those of one half. */
+void plan_host_limits(const struct plan_vm *vm, struct cg_limits *l);
+void plan_guest_limits(struct cg_limits *l);
+
 /* --- words they share (plan_words.c) ---------------------------------------*/
 
 /* "what must be an absolute path, not '...'" */

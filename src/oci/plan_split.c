@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "src/oci/plan_parts.h"
 
 #define GUEST_CGROUP "/environment"
 
@@ -133,37 +134,6 @@ static void drop_hooks(struct plan *p, unsigned int kinds)
 /* --- the host's half ---------------------------------------------------------
  */
 
-static void add_to(struct opt_i64 *limit, uint64_t more)
-{
-	if (limit->set && limit->v >= 0)
-		limit->v += (int64_t)more;
-}
-
-/*
- * The group holds the guest's RAM, the monitor and its helpers. Processes are
- * counted inside, where they are; devices are opened by the monitor alone, and
- * the guest has a group of its own for those that it sees.
- */
-static void host_limits(struct plan *p)
-{
-	struct cg_limits *l = &p->limits;
-	uint64_t limit = l->memory_max.set ? (uint64_t)l->memory_max.v : 0;
-	uint64_t room = p->vm.memory > limit ? p->vm.memory - limit : 0;
-
-	add_to(&l->memory_max, room + p->vm.overhead);
-	add_to(&l->memory_swap_total, room + p->vm.overhead);
-	l->memory_high = l->memory_low = l->memory_min =
-		(struct opt_i64){ .set = false };
-	l->memory_check_usage = false;
-	l->memory_oom_group = (struct opt_bool){ .set = false };
-	l->pids_max = (struct opt_i64){ .set = false };
-	free(steal_ptr(l->devices.v));
-	l->devices.n = 0;
-	strv_free(steal_ptr(l->unified.keys));
-	strv_free(steal_ptr(l->unified.values));
-	l->unified.n = 0;
-}
-
 /* Only binds, under the names that the guest knows. */
 static int host_mounts(struct plan *p, struct err *e)
 {
@@ -240,7 +210,7 @@ static int make_host(struct plan *p, bool rootless, struct err *e)
 	if (r < 0)
 		return r;
 	p->vm.network = may_have_links(p);
-	host_limits(p);
+	plan_host_limits(&p->vm, &p->limits);
 	r = host_mounts(p, e);
 	if (r < 0)
 		return r;
@@ -292,26 +262,6 @@ static int guest_mounts(struct plan *p, struct err *e)
 	return 0;
 }
 
-/* CPU, I/O and the rest bind the monitor, and so the guest as a whole. */
-static void guest_limits(struct plan *p)
-{
-	struct cg_limits own = {
-		.memory_max = p->limits.memory_max,
-		.memory_high = p->limits.memory_high,
-		.memory_low = p->limits.memory_low,
-		.memory_min = p->limits.memory_min,
-		.memory_oom_group = p->limits.memory_oom_group,
-		.pids_max = p->limits.pids_max,
-		.unified = p->limits.unified,
-		.devices = p->limits.devices,
-	};
-
-	p->limits.unified = (struct json_map){ 0 };
-	p->limits.devices = (struct cg_device_rules){ 0 };
-	cg_limits_done(&p->limits);
-	p->limits = own;
-}
-
 static int guest_cgroup(struct cg_config *c, struct err *e)
 {
 	json_free(&cg_config_table, c);
@@ -348,7 +298,7 @@ static int make_guest(struct plan *p, bool rootless, struct err *e)
 		r = guest_cgroup(&p->cgroup, e);
 	if (r < 0)
 		return r;
-	guest_limits(p);
+	plan_guest_limits(&p->limits);
 	guest_process(&p->process);
 	free(steal_ptr(p->mount_label));
 	DROP(plan_rdt_table, p->rdt);

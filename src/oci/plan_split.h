@@ -34,3 +34,9 @@ MUST_CHECK int plan_split_process(const struct plan_process *p,
 				  struct plan_process *ret_host,
 				  struct plan_process *ret_guest,
 				  struct err *e);
+/* The limits of `update`, for a machine that runs; p: the whole plan. Refused:
+ * more RAM or vCPUs than it was made with. */
+MUST_CHECK int plan_split_update(const struct plan *p,
+				 const struct cg_limits *asked,
+				 struct cg_limits *ret_host,
+				 struct cg_limits *ret_guest, struct err *e);

@@ -52,6 +52,7 @@ static const struct {
 	[WIRE_CREDIT]   = { "credit",   FROM_BOTH,  4, 4, true },
 	[WIRE_END]      = { "end",      FROM_BOTH,  0, 0, true },
 	[WIRE_CLOSED]   = { "closed",   FROM_BOTH,  0, 0, true },
+	[WIRE_UPDATE]   = { "update",   FROM_HOST,  1, 64 * KIB },
 	/* clang-format on */
 };
 

@@ -28,6 +28,8 @@
  *	CREDIT 1 stdout ------------->
  *	EXEC 2, a plan_process ------>    another program in the same place
  *	SIGNAL 1, RESIZE 1 ---------->
+ *	UPDATE 3, limits ------------>    of its cgroup
+ *	                    <------------ DONE 3
  *	END 1 stdin ----------------->    end of file, the output goes on
  *	                    <------------ END 1 stdout, END 1 stderr
  *	                    <------------ EXITED 1     its status
@@ -84,6 +86,8 @@ enum wire_type {
 	WIRE_CREDIT, /* body: u32, bytes */
 	WIRE_END,
 	WIRE_CLOSED,
+	/* host to guest; last, for an init that is older than its client */
+	WIRE_UPDATE,
 	WIRE_TYPE_N_,
 };
 

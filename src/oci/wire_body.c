@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/oci/wire_body.h"
 
+#include <errno.h>
+
 static const struct json_field hello_fields[] = {
 	JSON_U32(struct wire_hello, version, "version", .required = true),
 	JSON_STR(struct wire_hello, release, "release"),
@@ -37,6 +39,21 @@ static const struct json_field failed_fields[] = {
 };
 const struct json_table wire_failed_table =
 	JSON_TABLE(struct wire_failed, failed_fields);
+
+int wire_failed_take(const struct wire_frame *f, int *ret, struct err *why,
+		     struct err *e)
+{
+	struct wire_failed failed = { 0 };
+	int r = wire_parse(f, &wire_failed_table, &failed, e);
+
+	if (r < 0)
+		return r;
+	/* Codes beyond errno's range would be successes somewhere. */
+	r = failed.code < 0 && failed.code > -4096 ? failed.code : -EREMOTEIO;
+	*ret = err_set(why, r, "%s", failed.text);
+	json_free(&wire_failed_table, &failed);
+	return 0;
+}
 
 static const struct json_field exited_fields[] = {
 	JSON_I32(struct wire_exited, status, "status", .required = true,

@@ -7,6 +7,7 @@
  */
 #include "base/json.h"
 #include "netns/config.h"
+#include "src/oci/wire.h"
 
 /* HELLO: the agent is there. */
 struct wire_hello {
@@ -40,6 +41,10 @@ struct wire_failed {
 	char *text;
 };
 extern const struct json_table wire_failed_table;
+/* The error that a FAILED stands for: a code below 0, and the sentence in
+ * why. */
+MUST_CHECK int wire_failed_take(const struct wire_frame *f, int *ret,
+				struct err *why, struct err *e);
 
 struct wire_exited {
 	int32_t status; /* as waitpid() gives it */

@@ -129,9 +129,29 @@ static int note_cgroup(struct env *v, struct err *e)
 	return state_write(v->dir, &v->state, e);
 }
 
+/* What concerns the program is the guest's; what is left, ours. */
+static int ask_guest(struct env *v, const struct rt_context *ctx,
+		     const struct cg_limits *limits, struct cg_limits *ret_host,
+		     struct err *e)
+{
+	struct rt_vm_update u = {
+		.root = ctx->root,
+		.id = v->state.id,
+		.limits = limits,
+		.paused = v->state.status == STATE_PAUSED,
+	};
+	int r = env_plan(v, e);
+
+	if (r < 0)
+		return r;
+	u.plan = &v->plan;
+	return rt_vm_update(&u, ret_host, e);
+}
+
 int rt_update(const struct rt_context *ctx, const char *id,
 	      const struct cg_limits *limits, struct err *e)
 {
+	_cleanup_(cg_limits_done) struct cg_limits host = { 0 };
 	_cleanup_(env_close) struct env v = ENV_INIT;
 	int r;
 
@@ -140,6 +160,12 @@ int rt_update(const struct rt_context *ctx, const char *id,
 		return r;
 	if (!has_process(&v.state))
 		return not_running(&v.state, e);
+	if (v.state.isolation == PLAN_VM) {
+		r = ask_guest(&v, ctx, limits, &host, e);
+		if (r < 0)
+			return r;
+		limits = &host;
+	}
 	r = cg_apply(v.cgroup, limits, e);
 	return r < 0 ? r : note_cgroup(&v, e);
 }

@@ -79,6 +79,23 @@ static int ask_exec(struct rt_host_client *c, const struct wire_frame *f,
 	return to_guest(c->host, c->session->id, f, e);
 }
 
+/* A number by which the answer finds back; there is no program behind it. */
+static int ask_update(struct rt_host_client *c, const struct wire_frame *f,
+		      struct err *e)
+{
+	static const int none[WIRE_STREAM_N_] = { -1, -1, -1 };
+	int r;
+
+	if (c->session)
+		return err_set(e, -EPROTO, "an 'update' by a program");
+	r = rt_host_session_new(c->host, 0, none, &c->session, e);
+	if (r < 0)
+		return r;
+	c->session->client = c;
+	c->session->phase = RT_HOST_ASKING;
+	return to_guest(c->host, c->session->id, f, e);
+}
+
 static int on_client_frame(void *arg, const struct wire_frame *f, struct err *e)
 {
 	struct rt_host_client *c = arg;
@@ -87,6 +104,8 @@ static int on_client_frame(void *arg, const struct wire_frame *f, struct err *e)
 	switch ((int)f->type) {
 	case WIRE_EXEC:
 		return ask_exec(c, f, e);
+	case WIRE_UPDATE:
+		return ask_update(c, f, e);
 	case WIRE_SIGNAL:
 	case WIRE_RESIZE:
 		return to_guest(c->host, id, f, e);
@@ -114,7 +133,8 @@ static int on_client_closed(void *arg, int why, struct err *e)
 	struct rt_host_client *c = arg;
 	int r = 0;
 
-	if (c->session && !c->session->exited)
+	if (c->session && c->session->phase == RT_HOST_RUNNING &&
+	    !c->session->exited)
 		r = kill_program(c->session, e);
 	client_free(c);
 	return r;
@@ -135,20 +155,37 @@ static int start(struct rt_host_session *s, struct err *e)
 	return wire_send(s->host->wire, WIRE_START, s->id, NULL, 0, e);
 }
 
+/* To the client; it may have gone while we asked. */
+static int pass_on(struct rt_host_session *s, const struct wire_frame *f,
+		   struct err *e)
+{
+	if (!s->client)
+		return 0;
+	return wire_send(s->client->wire, f->type, 0, f->body, f->len, e);
+}
+
+static int begin(struct rt_host_session *s, struct err *e)
+{
+	int r = rt_host_session_run(s, e);
+
+	/* Killed as late as this: the guest's answers come in their order. */
+	return r < 0 || s->client ? r : kill_program(s, e);
+}
+
 int rt_host_client_answer(struct rt_host_session *s, const struct wire_frame *f,
 			  struct err *e)
 {
-	struct rt_host_client *c = s->client;
 	int r;
 
-	if (s->phase == RT_HOST_RUNNING)
+	if (s->phase == RT_HOST_RUNNING || s->id == RT_HOST_INIT)
 		return err_set(e, -EPROTO, "an answer that nobody asked for");
 	if (f->type == WIRE_DONE && s->phase == RT_HOST_CREATING)
 		return start(s, e);
-	r = wire_send(c->wire, f->type, 0, f->body, f->len, e);
-	if (f->type == WIRE_DONE)
-		return r < 0 ? r : rt_host_session_run(s, e);
-	c->session = NULL;
+	r = pass_on(s, f, e);
+	if (f->type == WIRE_DONE && s->phase == RT_HOST_STARTING)
+		return r < 0 ? r : begin(s, e);
+	if (s->client)
+		s->client->session = NULL;
 	rt_host_session_free(s);
 	return r;
 }

@@ -78,16 +78,23 @@ static int connect_with(const char *path, const int *fds, size_t n,
 	return r < 0 ? r : wire_new(steal_fd(&fd), WIRE_HOST, ret, e);
 }
 
-int rt_vm_signal_all(const char *root, const char *id, int sig, struct err *e)
+int rt_vm_connect(const char *root, const char *id, struct wire **ret,
+		  struct err *e)
 {
-	struct wire_signal body = { .signal = sig, .all = true };
 	autofree char *path = socket_path(root, id);
-	struct wire *w = NULL;
-	int r;
 
 	if (!path)
 		return err_nomem(e);
-	r = connect_with(path, NULL, 0, &w, e);
+	return connect_with(path, NULL, 0, ret, e);
+}
+
+int rt_vm_signal_all(const char *root, const char *id, int sig, struct err *e)
+{
+	struct wire_signal body = { .signal = sig, .all = true };
+	struct wire *w = NULL;
+	int r;
+
+	r = rt_vm_connect(root, id, &w, e);
 	if (r < 0)
 		return r;
 	r = wire_send_json(w, WIRE_SIGNAL, 0, &wire_signal_table, &body, e);
@@ -120,14 +127,10 @@ static void client_done(struct client *c)
 static int on_failed(struct client *c, const struct wire_frame *f,
 		     struct err *e)
 {
-	struct wire_failed failed = { 0 };
-	int r = wire_parse(f, &wire_failed_table, &failed, e);
+	int r = wire_failed_take(f, &c->failed, &c->why, e);
 
 	if (r < 0)
 		return r;
-	c->failed = failed.code < 0 ? failed.code : -EREMOTEIO;
-	c->failed = err_set(&c->why, c->failed, "%s", failed.text);
-	json_free(&wire_failed_table, &failed);
 	loop_quit(c->loop, 0);
 	return 0;
 }

@@ -52,23 +52,12 @@ static int on_hello(struct rt_host *h, const struct wire_frame *f,
 static int take_answer(struct rt_host *h, const struct wire_frame *f,
 		       struct err *e)
 {
-	struct wire_failed failed = { 0 };
-	int r;
-
 	h->asking = false;
 	h->answer = 0;
 	loop_quit(h->loop, 0);
 	if (f->type == WIRE_DONE)
 		return 0;
-	r = wire_parse(f, &wire_failed_table, &failed, e);
-	if (r < 0)
-		return r;
-	/* Codes beyond errno's range would be successes somewhere. */
-	h->answer = failed.code < 0 && failed.code > -4096 ? failed.code
-							   : -EREMOTEIO;
-	h->answer = err_set(&h->why, h->answer, "%s", failed.text);
-	json_free(&wire_failed_table, &failed);
-	return 0;
+	return wire_failed_take(f, &h->answer, &h->why, e);
 }
 
 static int on_answer(struct rt_host *h, const struct wire_frame *f,
@@ -79,7 +68,7 @@ static int on_answer(struct rt_host *h, const struct wire_frame *f,
 	if (h->asking && h->asked == f->session)
 		return take_answer(h, f, e);
 	s = rt_host_session_find(h, f->session);
-	if (!s || !s->client)
+	if (!s)
 		return err_set(e, -EPROTO, "an answer that nobody asked for");
 	return rt_host_client_answer(s, f, e);
 }

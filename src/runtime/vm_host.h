@@ -26,6 +26,7 @@ struct rt_host;
 struct rt_host_client;
 
 enum rt_host_phase {
+	RT_HOST_ASKING,	  /* no program: a question of a client's */
 	RT_HOST_CREATING, /* asked for, not answered */
 	RT_HOST_WAITING,  /* there, not started */
 	RT_HOST_STARTING,
@@ -121,7 +122,8 @@ MUST_CHECK int rt_host_sessions_resume(struct rt_host *h, struct err *e);
 
 MUST_CHECK int rt_host_listen(struct rt_host *h, int listener, struct err *e);
 void rt_host_clients_free(struct rt_host *h);
-/* An answer for a session that a client has asked for. */
+/* An answer for a session that a client has asked for, perhaps before it went
+ * away. */
 MUST_CHECK int rt_host_client_answer(struct rt_host_session *s,
 				     const struct wire_frame *f, struct err *e);
 /* Its session has ended, streams and all. */

@@ -54,6 +54,7 @@ int rt_host_session_new(struct rt_host *h, uint16_t id,
 		.next = h->sessions,
 		.host = h,
 		.id = id,
+		.phase = RT_HOST_CREATING,
 		.terminal = fds[WIRE_STDOUT] < 0,
 	};
 	(void)memcpy(s->fds, given, sizeof(given));

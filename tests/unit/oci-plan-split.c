@@ -232,6 +232,81 @@ TEST(what_a_guest_cannot_have_is_refused_by_name)
 	}
 }
 
+/* --- of a machine that runs -----------------------------------------------*/
+
+static int update(struct cg_limits *asked, struct cg_limits *host,
+		  struct cg_limits *guest, struct err *e)
+{
+	struct plan p = {
+		.vm = { .vcpus = 2, .memory = 256 << 20, .overhead = 10 },
+	};
+
+	return plan_split_update(&p, asked, host, guest, e);
+}
+
+TEST(an_update_is_split_as_the_plan_was)
+{
+	_cleanup_(cg_limits_done) struct cg_limits host = { 0 }, guest = { 0 };
+	struct cg_limits asked = {
+		.memory_max = { true, 100 << 20 },
+		.memory_swap_total = { true, 130 << 20 },
+		.memory_low = { true, 5 },
+		.memory_check_usage = true,
+		.pids_max = { true, 7 },
+		.cpu_quota_us = { true, 200000 },
+	};
+	struct err e = { 0 };
+
+	REQUIRE_OK(update(&asked, &host, &guest, &e), &e);
+	(void)CHECK_INT(guest.memory_max.v, 100 << 20);
+	(void)CHECK(guest.memory_check_usage && guest.memory_low.set);
+	(void)CHECK_INT(guest.pids_max.v, 7);
+	(void)CHECK(!guest.cpu_quota_us.set && !guest.memory_swap_total.set);
+	/* What the machine has touched is its own. */
+	(void)CHECK(!host.memory_max.set && !host.memory_low.set);
+	(void)CHECK(!host.memory_check_usage && !host.pids_max.set);
+	(void)CHECK_INT(host.memory_swap_total.v, (286 << 20) + 10);
+	(void)CHECK_INT(host.cpu_quota_us.v, 200000);
+}
+
+static const struct {
+	struct cg_limits asked;
+	const char *want; /* NULL: it can be done */
+} updates[] = {
+	{ { .memory_max = { true, (256 << 20) + 1 } },
+	  "268435456 bytes of RAM" },
+	{ { .memory_max = { true, 256 << 20 } }, NULL },
+	{ { .memory_max = { true, -1 }, .memory_swap_total = { true, -1 } },
+	  NULL },
+	{ { .memory_swap_total = { true, 5 } }, "needs a limit of memory" },
+	{ { .memory_max = { true, 9 }, .memory_swap_total = { true, 5 } },
+	  "needs a limit of memory" },
+	{ { .cpu_quota_us = { true, 200001 } }, "2 vCPUs" },
+	{ { .cpu_quota_us = { true, 200001 },
+	    .cpu_period_us = { true, 1000000 } },
+	  NULL },
+	{ { .cpu_quota_us = { true, 3000 }, .cpu_period_us = { true, 1000 } },
+	  "2 vCPUs" },
+	{ { .cpu_quota_us = { true, -1 } }, NULL },
+};
+
+TEST(what_a_running_machine_cannot_become_is_refused)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(updates); i++) {
+		_cleanup_(cg_limits_done) struct cg_limits host = { 0 };
+		_cleanup_(cg_limits_done) struct cg_limits guest = { 0 };
+		struct cg_limits asked = updates[i].asked;
+		struct err e = { 0 };
+		int r = update(&asked, &host, &guest, &e);
+
+		if (!(updates[i].want
+			      ? CHECK_INT(r, -EINVAL) &&
+					CHECK_HAS(e.text, updates[i].want)
+			      : CHECK_OK(r, &e)))
+			tap_note("row %zu", i);
+	}
+}
+
 static const struct tap_test tests[] = {
 	TAP(binds_are_gathered_on_the_host_and_placed_in_the_guest),
 	TAP(the_root_is_put_together_on_the_host),
@@ -243,6 +318,8 @@ static const struct tap_test tests[] = {
 	TAP(the_guests_half_needs_nothing_of_the_machine),
 	TAP(a_user_namespace_is_made_where_the_files_are_reached),
 	TAP(without_root_the_hosts_half_has_the_user_namespace),
+	TAP(an_update_is_split_as_the_plan_was),
+	TAP(what_a_running_machine_cannot_become_is_refused),
 	TAP(what_a_guest_cannot_have_is_refused_by_name),
 };
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -46,6 +47,8 @@ struct line {
 #define EXITS(s, n) SAYS(EXITED, s, .body = "{\"status\":" #n "}")
 
 static const struct line *script;
+/* Where clients are, or -1. */
+static int listener = -1;
 
 static void await(struct wire *w, int fd, enum wire_type type)
 {
@@ -142,6 +145,8 @@ static int attend(struct rt_host *h, int out, struct err *e)
 		r = rt_host_ask(h, WIRE_START, RT_HOST_INIT, NULL, 0, e);
 	if (r == 0)
 		r = rt_host_session_run(s, e);
+	if (r == 0 && listener >= 0)
+		r = rt_host_listen(h, listener, e);
 	while (r >= 0 && !h->over)
 		r = loop_run(h->loop, e);
 	return r < 0 ? r : h->status;
@@ -298,11 +303,93 @@ TEST(a_writer_without_credit_is_ended)
 	(void)close(ends[0]);
 }
 
+/* --- clients that go ------------------------------------------------------*/
+
+#define ALL_ENDS(s)                                                            \
+	SAYS(END, s, .stream = WIRE_STDOUT), SAYS(END, s, .stream = WIRE_STDERR)
+
+static const struct line updated[] = {
+	STARTED,     AWAITS(UPDATE), SAYS(DONE, 2),
+	EXITS(1, 0), ALL_ENDS(1),    { STOP },
+};
+static const struct line not_updated[] = {
+	STARTED,
+	AWAITS(UPDATE),
+	SAYS(FAILED, 2, .body = "{\"code\":-22,\"text\":\"no\"}"),
+	EXITS(1, 0),
+	ALL_ENDS(1),
+	{ STOP },
+};
+/* The program is started, and killed then. */
+static const struct line executed[] = {
+	STARTED,       AWAITS(EXEC),   SAYS(DONE, 2), AWAITS(START),
+	SAYS(DONE, 2), AWAITS(SIGNAL), EXITS(2, 9),   ALL_ENDS(2),
+	EXITS(1, 0),   ALL_ENDS(1),    { STOP },
+};
+static const struct line not_executed[] = {
+	STARTED,
+	AWAITS(EXEC),
+	SAYS(FAILED, 2, .body = "{\"code\":-2,\"text\":\"none\"}"),
+	EXITS(1, 0),
+	ALL_ENDS(1),
+	{ STOP },
+};
+
+static const struct {
+	const struct line *lines;
+	enum wire_type type;
+	size_t n_fds;
+} gone[] = {
+	{ updated, WIRE_UPDATE, 0 },
+	{ not_updated, WIRE_UPDATE, 0 },
+	{ executed, WIRE_EXEC, 3 },
+	{ not_executed, WIRE_EXEC, 3 },
+};
+
+/* Asks, and is gone before anybody has listened. */
+static void ask_and_go(enum wire_type type, size_t n_fds)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fds[] = { nowhere(), nowhere(), nowhere() };
+	struct wire *w = NULL;
+	struct err e = { 0 };
+	socklen_t len = sizeof(a);
+	int fd;
+
+	(void)snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "moat-test-%d",
+		       (int)getpid());
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)CHECK(bind(listener, (struct sockaddr *)&a, len) == 0 &&
+		    listen(listener, 5) == 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)CHECK(connect(fd, (struct sockaddr *)&a, len) == 0);
+	(void)CHECK_OK(fd_send(fd, "x", 1, fds, n_fds, &e), &e);
+	(void)CHECK_OK(wire_new(fd, WIRE_HOST, &w, &e), &e);
+	(void)CHECK_OK(wire_send(w, type, 0, "{}", 2, &e), &e);
+	(void)CHECK(wire_flush(w, &e) == 0);
+	wire_free(w);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		(void)close(fds[i]);
+}
+
+TEST(a_client_that_goes_before_its_answer_harms_nobody)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(gone); i++) {
+		struct err e = { 0 };
+
+		ask_and_go(gone[i].type, gone[i].n_fds);
+		if (!CHECK_INT(run(gone[i].lines, nowhere(), &e), 0))
+			tap_note("row %zu: %s", i, e.text);
+		(void)close(steal_fd(&listener));
+	}
+}
+
 static const struct tap_test tests[] = {
 	TAP(an_honest_guest_runs_a_program),
 	TAP(guests_that_fail_or_cheat_are_told_apart),
 	TAP(the_console_is_quoted_from_the_panic_on_and_harmless),
 	TAP(a_writer_without_credit_is_ended),
+	TAP(a_client_that_goes_before_its_answer_harms_nobody),
 };
 
 int main(void)

@@ -174,7 +174,8 @@ see_network='ip -o link show eth0 | grep -oE "mtu [0-9]+|link/ether [0-9a-f:]+"
 }
 
 @test "the namespace's own programs are not reached instead" {
-	in_net inside busybox nc -l -p 7003 >"$BATS_TEST_TMPDIR/got" 3>&- &
+	nsenter --net="$BATS_FILE_TMPDIR/inside" busybox nc -l -p 7003 \
+		>"$BATS_TEST_TMPDIR/got" 3>&- &
 	server=$!
 	wait_for 20 in_net inside sh -c 'ss -Hltn | grep -q :7003'
 	run in_net outside busybox nc -w 5 10.77.0.2 7003 <<<"for the guest"
