@@ -159,6 +159,8 @@ static int launch_with(struct agent_session *s, struct err *e)
 	if (r >= 0 && rt_launch_has_hooks(l))
 		r = rt_launch_hooked(l, state ? state : "{}", e);
 	if (r >= 0)
+		r = rt_launch_listen(l, e);
+	if (r >= 0)
 		r = rt_launch_finish(l, e);
 	if (r >= 0 && l->process->terminal)
 		r = pump_terminal(s, e);

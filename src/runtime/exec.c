@@ -115,6 +115,21 @@ static int find_cgroup(struct exec *x, struct err *e)
 	return cg_open_of(x->env.cgroup, x->env.state.pid, &x->cgroup, e);
 }
 
+/* Its program has a profile of its own, whose agent is the container's. */
+static int pass_listener(struct exec *x, struct err *e)
+{
+	autofree char *text = NULL;
+	int r;
+
+	r = rt_launch_listen(&x->launch, e);
+	if (r < 0 || x->launch.listener < 0)
+		return r;
+	r = state_for_hooks(&x->env.state, STATE_RUNNING, &text, e);
+	if (r < 0)
+		return r;
+	return rt_send_listener(&x->launch, text, e);
+}
+
 static int launch(struct exec *x, struct err *e)
 {
 	struct launch *l = &x->launch;
@@ -133,6 +148,8 @@ static int launch(struct exec *x, struct err *e)
 		r = rt_launch_clone(l, e);
 	if (r >= 0)
 		r = rt_launch_build(l, e);
+	if (r >= 0)
+		r = pass_listener(x, e);
 	if (r >= 0)
 		r = rt_launch_finish(l, e);
 	if (r >= 0)

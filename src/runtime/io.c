@@ -100,14 +100,15 @@ static int listener_text(const struct ns_seccomp *s, const char *state,
 	return json_out_take(&o, ret, NULL, e);
 }
 
-int rt_send_listener(const struct ns_seccomp *s, const char *state, pid_t pid,
-		     int listener, struct err *e)
+int rt_send_listener(struct launch *l, const char *state, struct err *e)
 {
+	const struct ns_seccomp *s = l->plan->seccomp;
+	autoclose int listener = steal_fd(&l->listener);
 	autofree char *text = NULL;
 	autoclose int sock = -1;
 	int r;
 
-	r = listener_text(s, state, pid, &text, e);
+	r = listener_text(s, state, l->pid, &text, e);
 	if (r < 0)
 		return r;
 	sock = fd_connect_unix(s->listener_path, e);

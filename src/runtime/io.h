@@ -13,9 +13,10 @@
 MUST_CHECK int rt_write_pid(const char *path, pid_t pid, struct err *e);
 
 /* One connection: the container process state of the specification, then the
- * listener as SCM_RIGHTS. state: the container's own state text. */
-MUST_CHECK int rt_send_listener(const struct ns_seccomp *s, const char *state,
-				pid_t pid, int listener, struct err *e);
+ * listener of l as SCM_RIGHTS, which is not ours any more: when the agent goes,
+ * nobody shall wait for its answers. state: the container's own state text. */
+MUST_CHECK int rt_send_listener(struct launch *l, const char *state,
+				struct err *e);
 
 /* The descriptors to be passed on are there, and are the caller's. */
 MUST_CHECK int rt_check_fds(const struct rt_io *io, struct err *e);

@@ -207,13 +207,15 @@ int rt_launch_hooked(struct launch *l, const char *state, struct err *e)
 	return sync_send_fd(l->sync, SYNC_HOOKED, fd, e);
 }
 
-static int take_listener(struct launch *l, struct err *e)
+int rt_launch_listen(struct launch *l, struct err *e)
 {
 	int number = -1, r;
 
+	if (!l->seccomp.notify)
+		return 0;
 	r = sync_wait(l->sync, SYNC_LISTENER, &number, e);
 	if (r < 0)
-		return r;
+		return explain(l, r, e);
 	l->listener = (int)syscall(SYS_pidfd_getfd, l->pidfd, number, 0);
 	if (l->listener < 0)
 		return err_errno(e, "take the seccomp listener");
@@ -253,12 +255,9 @@ static int adjust(struct launch *l, unsigned int refused, struct err *e)
 
 int rt_launch_finish(struct launch *l, struct err *e)
 {
-	int refused = 0, r = 0;
+	int refused = 0, r;
 
-	if (l->seccomp.notify)
-		r = take_listener(l, e);
-	if (r >= 0)
-		r = sync_wait(l->sync, SYNC_READY, &refused, e);
+	r = sync_wait(l->sync, SYNC_READY, &refused, e);
 	if (r < 0)
 		return explain(l, r, e);
 	return adjust(l, (unsigned int)refused, e);

@@ -10,6 +10,7 @@
  *	r = rt_launch_prepare(&l, e);	what needs our own namespaces
  *	r = rt_launch_clone(&l, e);	the child exists, in its cgroup
  *	r = rt_launch_build(&l, e);	its world stands; hooks may run
+ *	r = rt_launch_listen(&l, e);	the listener of its profile
  *	r = rt_launch_finish(&l, e);	identity, seccomp: ready to execute
  *	r = rt_launch_go(&l, e);	it executes
  *
@@ -28,6 +29,9 @@ MUST_CHECK int rt_launch_clone(struct launch *l, struct err *e);
 MUST_CHECK int rt_launch_build(struct launch *l, struct err *e);
 MUST_CHECK int rt_launch_hooked(struct launch *l, const char *state,
 				struct err *e);
+/* Takes l->listener, where the profile has one: for the caller to hand on
+ * before the child does more, which may be what its agent is asked for. */
+MUST_CHECK int rt_launch_listen(struct launch *l, struct err *e);
 MUST_CHECK int rt_launch_finish(struct launch *l, struct err *e);
 /* Not with a start FIFO: then "start" says it. */
 MUST_CHECK int rt_launch_go(struct launch *l, struct err *e);

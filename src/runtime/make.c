@@ -328,6 +328,20 @@ static int make_vm(struct make *m, struct err *e)
 	return rt_vm_new(&m->plan, m->ctx->rootless, m->dir, place, &m->vm, e);
 }
 
+static int pass_listener(struct make *m, struct err *e)
+{
+	autofree char *text = NULL;
+	int r;
+
+	r = rt_launch_listen(&m->launch, e);
+	if (r < 0 || m->launch.listener < 0)
+		return r;
+	r = state_for_hooks(&m->state, STATE_CREATING, &text, e);
+	if (r < 0)
+		return r;
+	return rt_send_listener(&m->launch, text, e);
+}
+
 int make_execute(struct make *m, struct err *e)
 {
 	struct launch *l = &m->launch;
@@ -368,33 +382,15 @@ int make_execute(struct make *m, struct err *e)
 	r = run_hooks(m, e);
 	if (r < 0)
 		return r;
-	return rt_launch_finish(l, e);
+	r = pass_listener(m, e);
+	return r < 0 ? r : rt_launch_finish(l, e);
 }
 
 /* --- tell -----------------------------------------------------------------*/
 
-static int send_listener(struct make *m, struct err *e)
-{
-	autofree char *text = NULL;
-	int r;
-
-	if (m->launch.listener < 0)
-		return 0;
-	r = state_for_hooks(&m->state, STATE_CREATING, &text, e);
-	if (r < 0)
-		return r;
-	return rt_send_listener(m->plan.seccomp, text, m->launch.pid,
-				m->launch.listener, e);
-}
-
 int make_announce(struct make *m, struct err *e)
 {
-	int r;
-
-	r = send_listener(m, e);
-	if (r >= 0)
-		r = rt_tell(&m->args->io, &m->launch, e);
-	return r < 0 ? r : 0;
+	return rt_tell(&m->args->io, &m->launch, e);
 }
 
 /* --- the end --------------------------------------------------------------*/
