@@ -65,18 +65,28 @@ def pidfd(path):
 
 
 def listener(path):
-    """Takes a seccomp listener and its message; answers each system call that
-    asks with errno 77, until there is nobody who could."""
+    """Takes seccomp listeners and prints what comes with them; answers each
+    system call that asks with errno 77, until there is nobody who could."""
     recv, send = 0xC0502100, 0xC0182101
-    text, fd = receive(listen(path))
-    say(text + "\n")
+    sock = listen(path)
     poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    while poll.poll()[0][1] & select.POLLIN:
-        ask = bytearray(80)
-        fcntl.ioctl(fd, recv, ask)
-        ident = struct.unpack_from("Q", ask)[0]
-        fcntl.ioctl(fd, send, struct.pack("QqiI", ident, 0, -77, 0))
+    poll.register(sock, select.POLLIN)
+    left = None
+    while left is None or left > 0:
+        for fd, events in poll.poll():
+            if fd == sock.fileno():
+                text, new = receive(sock)
+                say(text + "\n")
+                poll.register(new, select.POLLIN)
+                left = (left or 0) + 1
+            elif events & select.POLLIN:
+                ask = bytearray(80)
+                fcntl.ioctl(fd, recv, ask)
+                ident = struct.unpack_from("Q", ask)[0]
+                fcntl.ioctl(fd, send, struct.pack("QqiI", ident, 0, -77, 0))
+            else:
+                poll.unregister(fd)
+                left -= 1
 
 
 def on_terminal(rows, cols, command):

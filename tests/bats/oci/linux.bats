@@ -1,0 +1,368 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# linux: namespaces, mappings, devices, paths, parameters of the kernel
+#
+# runs: native machine
+#
+# shellcheck disable=SC2016 # '...' is for jq, and for shells inside
+
+load ../lib/common
+load ../lib/oci
+
+setup()
+{
+	need_root
+	bundle
+}
+
+# Root of a new user namespace must reach its files.
+open_to_others()
+{
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
+	chown -hR "${1:-100000}" "$bundle/rootfs"
+}
+
+user_namespace()
+{
+	namespace user
+	edit '.linux.uidMappings = [ { containerID: 0, hostID: 100000, size: 1000 } ]
+		| .linux.gidMappings = [ { containerID: 0, hostID: 200000, size: 500 } ]'
+	open_to_others 100000:200000
+}
+
+# --- namespaces --------------------------------------------------------------
+
+@test "a namespace that is listed is new, one that is not is the host's" {
+	local name all='pid network ipc uts mount cgroup time' file
+
+	for name in network cgroup time; do
+		namespace "$name"
+	done
+	start_idle
+	for name in $all; do
+		file=$(sed 's/network/net/; s/mount/mnt/' <<<"$name")
+		[[ $(readlink "/proc/$(pid)/ns/$file") != \
+			"$(readlink "/proc/self/ns/$file")" ]]
+	done
+	moat_oci delete --force "$id"
+	edit '.linux.namespaces = [ { type: "mount" } ]'
+	start_idle
+	for name in pid net ipc uts cgroup time user; do
+		[[ $(readlink "/proc/$(pid)/ns/$name") == \
+			"$(readlink "/proc/self/ns/$name")" ]]
+	done
+}
+
+@test "namespaces by path are joined, of every kind" {
+	local name one
+
+	for name in network cgroup time; do
+		namespace "$name"
+	done
+	start_idle
+	one=$id
+	for name in pid ipc uts network cgroup time; do
+		namespace "$name" "/proc/$(pid "$one")/ns/${name/network/net}"
+	done
+	id=$(unique two)
+	start
+	for name in pid ipc uts net cgroup time; do
+		[[ $(readlink "/proc/$(pid)/ns/$name") == \
+			"$(readlink "/proc/$(pid "$one")/ns/$name")" ]]
+	done
+	[[ $(readlink "/proc/$(pid)/ns/mnt") != \
+		"$(readlink "/proc/$(pid "$one")/ns/mnt")" ]]
+	moat_oci delete --force "$id"
+	[[ $(state "$one") == running ]]
+}
+
+@test "a mount namespace by path is taken as it is" {
+	start_idle
+	namespace mount "/proc/$(pid)/ns/mnt"
+	edit '.root.path = "/work" | .mounts = []'
+	mkdir -p "$bundle/rootfs/work"
+	cp "$bundle/rootfs/bin/busybox" "$bundle/rootfs/work/busybox"
+	mkdir -p "$bundle/work"
+	program /busybox ls /
+	id=$(unique two)
+	run run_container
+	[[ $status -eq 0 || $output == *root* ]]
+}
+
+@test "a user namespace by path is joined with its mappings" {
+	local one
+
+	user_namespace
+	start_idle
+	one=$id
+	namespace user "/proc/$(pid)/ns/user"
+	edit 'del(.linux.uidMappings, .linux.gidMappings)'
+	id=$(unique two)
+	start
+	[[ $(readlink "/proc/$(pid)/ns/user") == \
+		"$(readlink "/proc/$(pid "$one")/ns/user")" ]]
+	[[ $(in_it id -u) -eq 0 ]]
+	[[ $(stat -c %u "/proc/$(pid)") -eq 100000 ]]
+}
+
+@test "namespaces that make no sense are refused" {
+	refuses '.linux.namespaces += [ { type: "pid" } ]' \
+		"linux: namespaces: [4]: duplicate 'pid'"
+	refuses '.linux.namespaces += [ { type: "moon" } ]' \
+		"linux: namespaces: [4]: type: unknown namespace 'moon'"
+	refuses '.linux.namespaces[0].path = "relative"' \
+		"namespaces: [0]: path: 'relative' is not an absolute path"
+	refuses '.linux.namespaces[0].path = "/proc/self/ns/net"' "/proc/self/ns/net"
+	refuses '.linux.namespaces[0].path = "/no/such/namespace"' \
+		"/no/such/namespace"
+	refuses '.linux.namespaces[0].path = "/etc/passwd"' "/etc/passwd"
+	refuses '.linux.namespaces |= map(select(.type != "mount"))' \
+		"no 'mount'"
+}
+
+@test "a network namespace has its loopback up" {
+	namespace network
+	[[ $(inside 'ip -o addr show lo') == *"127.0.0.1/8"* ]]
+	[[ $(inside 'ip -o link' | wc -l) -ge 1 ]]
+}
+
+# --- ids ---------------------------------------------------------------------
+
+@test "uidMappings and gidMappings are those of the user namespace" {
+	user_namespace
+	program /bin/sh -c 'cat /proc/self/uid_map /proc/self/gid_map; id -u; id -g
+		stat -c "%u %g" /bin/busybox'
+	[[ $(run_container | xargs) == \
+		"0 100000 1000 0 200000 500 0 0 0 0" ]]
+	edit '.process.user = { uid: 999, gid: 499 }'
+	start_idle
+	[[ $(stat -c '%u %g' "/proc/$(pid)") == "100999 200499" ]]
+	moat_oci delete --force "$id"
+	edit '.process.user.uid = 1000'
+	refuses . "process: user: "
+	edit '.process.user.uid = 0'
+	refuses 'del(.linux.gidMappings)' "gidMappings: missing"
+	refuses '.linux.uidMappings += .linux.uidMappings' "uidMappings"
+	refuses '.linux.uidMappings[0].size = 0' "uidMappings"
+	no_namespace user
+	refuses . "uidMappings: there is no user namespace to map for"
+}
+
+@test "several mappings, as podman and Docker have them" {
+	user_namespace
+	edit '.linux.uidMappings = [ { containerID: 0, hostID: 100000, size: 1 },
+		{ containerID: 1, hostID: 300000, size: 100 },
+		{ containerID: 65534, hostID: 65534, size: 1 } ]'
+	[[ $(inside 'cat /proc/self/uid_map' | xargs) == \
+		"0 100000 1 1 300000 100 65534 65534 1" ]]
+}
+
+@test "timeOffsets shift the clocks of the time namespace" {
+	namespace time
+	edit '.linux.timeOffsets = { monotonic: { secs: 172800, nanosecs: 5 },
+		boottime: { secs: 1000000 } }'
+	inside 'cat /proc/self/timens_offsets; cut -d . -f 1 /proc/uptime' \
+		>"$bundle/said"
+	grep -qE 'monotonic +172800 +5$' "$bundle/said"
+	grep -qE 'boottime +1000000 +0$' "$bundle/said"
+	[[ $(tail -n 1 "$bundle/said") -ge 1000000 ]]
+	refuses '.linux.timeOffsets = { realtime: { secs: 1 } }' \
+		"timeOffsets: 'realtime' is not one of"
+	refuses '.linux.timeOffsets.monotonic.nanosecs = 1000000000' \
+		"timeOffsets: monotonic: nanosecs"
+	no_namespace time
+	refuses . "timeOffsets: only a new time namespace"
+}
+
+@test "timeOffsets go with a user namespace" {
+	user_namespace
+	namespace time
+	edit '.linux.timeOffsets.boottime.secs = 1000000'
+	[[ $(inside 'cut -d . -f 1 /proc/uptime') -ge 1000000 ]]
+}
+
+# --- devices -----------------------------------------------------------------
+
+@test "the default devices and links are there" {
+	inside 'cd /dev && stat -c "%n %t:%T %a %u" null zero full random urandom tty
+		for i in fd stdin stdout stderr; do readlink $i; done' >"$bundle/said"
+	grep -qx 'null 1:3 666 0' "$bundle/said"
+	grep -qx 'zero 1:5 666 0' "$bundle/said"
+	grep -qx 'full 1:7 666 0' "$bundle/said"
+	grep -qx 'random 1:8 666 0' "$bundle/said"
+	grep -qx 'urandom 1:9 666 0' "$bundle/said"
+	grep -qx 'tty 5:0 666 0' "$bundle/said"
+	[[ $(tail -n 4 "$bundle/said" | xargs) == "/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2" ]]
+	[[ $(inside 'head -c 3 /dev/zero | od -An -tx1; echo x >/dev/null') == " 00 00 00" ]]
+}
+
+@test "devices have the mode, the owner and the number they are given" {
+	edit '.linux.devices = [
+		{ path: "/dev/mine/null", type: "c", major: 1, minor: 3,
+		  fileMode: 416, uid: 7, gid: 8 },
+		{ path: "/dev/block", type: "b", major: 7, minor: 200 },
+		{ path: "/dev/pipe", type: "p", fileMode: 384 },
+		{ path: "/dev/unbuffered", type: "u", major: 1, minor: 5 } ]'
+	inside 'cd /dev; stat -c "%F %t:%T %a %u %g" mine/null block pipe unbuffered' \
+		>"$bundle/said"
+	[[ $(sed -n 1p "$bundle/said") == "character special file 1:3 640 7 8" ]]
+	[[ $(sed -n 2p "$bundle/said") == "block special file 7:c8 666 0 0" ]]
+	[[ $(sed -n 3p "$bundle/said") == "fifo 0:0 600 0 0" ]]
+	[[ $(sed -n 4p "$bundle/said") == "character special file 1:5 666 0 0" ]]
+	refuses '.linux.devices[0].type = "x"' "linux: devices: [0]: type"
+	refuses '.linux.devices[0].major = -1' "linux: devices: [0]: major"
+	refuses '.linux.devices[0].path = "relative"' "linux: devices: [0]: path"
+}
+
+@test "devices in a user namespace are the host's" {
+	user_namespace
+	[[ $(inside 'head -c 1 /dev/zero | od -An -tx1; echo x >/dev/null &&
+		echo ok') == $' 00\nok' ]]
+	refuses '.linux.devices = [ { path: "/dev/not/there", type: "c", major: 1,
+		minor: 7 } ]' "'/dev/not/there': no right to make it"
+}
+
+# --- the root ----------------------------------------------------------------
+
+@test "a read-only root cannot be written, its mounts can" {
+	edit '.root.readonly = true'
+	run inside 'echo x >/dev/made && echo dev; echo x >/made'
+	[[ ${lines[0]} == dev && $status -ne 0 ]]
+	says "Read-only file system"
+	[[ ! -e $bundle/rootfs/made ]]
+}
+
+@test "the root may be absolute, or a link, and must be a folder" {
+	edit --arg root "$bundle/rootfs" '.root.path = $root'
+	run_container
+	ln -s rootfs "$bundle/link"
+	edit '.root.path = "link"'
+	run_container
+	refuses '.root.path = "nothing"' "$bundle/nothing"
+	refuses '.root.path = "config.json"' "Not a directory"
+	refuses '.root.path = "/"' "root: path: the host's own root"
+	refuses 'del(.root)' "root: missing"
+	refuses 'del(.root.path)' "root: path"
+}
+
+@test "--no-pivot moves the root, and nothing of the host is seen" {
+	[[ $(script 'ls /; ls /..' && run_container --no-pivot | sort -u | xargs) \
+		== "bin dev etc proc root sys tmp work" ]]
+}
+
+propagation() # NAME: of the root mount, as the container has it
+{
+	edit --arg p "$1" '.linux.rootfsPropagation = $p'
+	inside 'grep " / / \| / [^ ]* \(.*\)" /proc/self/mountinfo' |
+		awk '$5 == "/" { for (i = 7; $i != "-"; i++) printf "%s ", $i }'
+}
+
+@test "rootfsPropagation is that of the root mount" {
+	[[ -z $(propagation private) ]]
+	[[ $(propagation rprivate) == "" ]]
+	[[ $(propagation shared) == *shared:* ]]
+	[[ $(propagation rshared) == *shared:* ]]
+	[[ $(propagation unbindable) == *unbindable* ]]
+	propagation slave
+	propagation rslave
+	refuses '.linux.rootfsPropagation = "x"' \
+		"linux: rootfsPropagation: unknown propagation 'x'"
+}
+
+@test "no mount of the container is seen on the host" {
+	start_idle
+	run grep "$bundle/rootfs" /proc/self/mountinfo
+	[[ $status -eq 1 ]]
+}
+
+@test "maskedPaths are empty, readonlyPaths cannot be written" {
+	echo secret >"$bundle/rootfs/etc/secret"
+	mkdir "$bundle/rootfs/hidden"
+	echo secret >"$bundle/rootfs/hidden/file"
+	edit '.linux.maskedPaths = [ "/etc/secret", "/hidden", "/not/there",
+		"/proc/timer_list" ] |
+		.linux.readonlyPaths = [ "/etc", "/proc/sys", "/not/there" ]'
+	run inside 'cat /etc/secret; ls /hidden; cat /proc/timer_list; echo end
+		echo x >/etc/made; echo x >/proc/sys/kernel/hostname
+		echo x >/hidden/made; umount /hidden; cat /hidden/file'
+	[[ ${lines[0]} == end ]]
+	[[ $(grep -c "Read-only file system" <<<"$output") -eq 3 ]]
+	refuses '.linux.maskedPaths = [ "relative" ]' "linux: maskedPaths: [0]"
+	refuses '.linux.readonlyPaths = [ "" ]' "linux: readonlyPaths: [0]"
+}
+
+@test "sysctl are those of the container's namespaces, others are refused" {
+	namespace network
+	edit '.linux.sysctl = { "net.ipv4.ip_forward": "1",
+		"kernel.shm_rmid_forced": "1", "fs/mqueue/msg_max": "17" }'
+	before=$(cat /proc/sys/kernel/shm_rmid_forced)
+	[[ $(inside 'cat /proc/sys/net/ipv4/ip_forward \
+		/proc/sys/kernel/shm_rmid_forced /proc/sys/fs/mqueue/msg_max' |
+		xargs) == "1 1 17" ]]
+	[[ $(cat /proc/sys/kernel/shm_rmid_forced) == "$before" ]]
+	refuses '.linux.sysctl["kernel.pid_max"] = "5"' "linux: sysctl: "
+	refuses '.linux.sysctl["net.x/../../kernel/pid_max"] = "5"' "linux: sysctl"
+	refuses '.linux.sysctl["net.ipv4.nothing"] = "5"' "net.ipv4.nothing"
+	refuses '.linux.sysctl["kernel.msgmax"] = "x"' "kernel.msgmax"
+	no_namespace network
+	refuses . "net.ipv4.ip_forward"
+}
+
+# --- memory and personality --------------------------------------------------
+
+@test "memoryPolicy is that of the program's memory" {
+	[ -e /proc/self/numa_maps ] || skip_or_fail "needs NUMA in the kernel"
+	edit '.linux.memoryPolicy = { mode: "MPOL_BIND", nodes: "0",
+		flags: [ "MPOL_F_STATIC_NODES" ] }'
+	program /bin/cat /proc/self/numa_maps
+	run_container | grep -q 'bind=static:0'
+	edit '.linux.memoryPolicy = { mode: "MPOL_INTERLEAVE", nodes: "0" }'
+	run_container | grep -q 'interleave:0'
+	refuses '.linux.memoryPolicy.mode = "MPOL_X"' "linux: memoryPolicy: "
+	refuses '.linux.memoryPolicy.nodes = "x"' "linux: memoryPolicy: "
+	refuses '.linux.memoryPolicy.flags = [ "X" ]' "linux: memoryPolicy: "
+}
+
+@test "personality is the program's" {
+	edit '.linux.personality = { domain: "LINUX" }'
+	[[ $(inside 'uname -m; cat /proc/self/personality' | xargs) == \
+		"x86_64 00000000" ]]
+	edit '.linux.personality = { domain: "LINUX32" }'
+	[[ $(inside 'uname -m; cat /proc/self/personality' | xargs) == \
+		"i686 00000008" ]]
+	refuses '.linux.personality.domain = "SUNOS"' "linux: personality: "
+	refuses '.linux.personality.flags = [ "X" ]' "linux: personality: "
+}
+
+# --- cgroup ------------------------------------------------------------------
+
+@test "cgroupsPath is where the group is made, and it goes with the container" {
+	need_controller pids
+	edit --arg p "/moat-$test_id/sub/group" '.linux.cgroupsPath = $p |
+		.linux.resources.pids.limit = 33'
+	start_idle
+	grep -q "/moat-$test_id/sub/group$" "/proc/$(pid)/cgroup"
+	[[ $(find /sys/fs/cgroup -path "*/moat-$test_id/sub/group/pids.max" \
+		-exec cat {} +) == 33 ]]
+	moat_oci delete --force "$id"
+	[[ -z $(find /sys/fs/cgroup -path "*/moat-$test_id/sub/group") ]]
+}
+
+@test "a group with processes of somebody else is refused" {
+	need_controller pids
+	edit --arg p "/moat-$test_id/same" '.linux.cgroupsPath = $p |
+		.linux.resources.pids.limit = 33'
+	start_idle
+	id=$(unique two)
+	moat_oci_fails create --bundle "$bundle" "$id"
+	says "/moat-$test_id/same"
+	[[ ! -e $BATS_TEST_TMPDIR/oci/$id ]]
+}
+
+@test "limits that nobody can enforce are refused" {
+	refuses '.linux.resources.unified = { "moon.max": "1" }' "moon.max"
+	refuses '.linux.resources.pids.limit = "5"' \
+		"linux: resources: pids: limit: expected a whole number"
+	refuses '.linux.resources.cpu.cpus = "9999"' cpu
+	nothing_left
+}
