@@ -66,8 +66,9 @@ static void *thread_main(void *arg)
 		 * that asks to be reset. */
 		log_debug("%s", err_text(&e));
 		lock(w);
-		w->failed = true;
+		w->absent = true;
 		unlock(w);
+		w->dev->transport->again(w->dev, w->q);
 		return NULL;
 	}
 	lock(w);
@@ -150,10 +151,13 @@ void virtio_worker_take(struct virtio_worker *w)
 	if (!w->started)
 		return;
 	lock(w);
-	w->lent = w->failed = false;
+	w->lent = false;
 	tell(w);
 	while (w->busy)
 		(void)pthread_cond_wait(&w->changed, &w->lock);
+	/* Not before: the request that we have waited for may have been a bad
+	 * one, and the next driver has nothing to do with it. */
+	w->failed = false;
 	unlock(w);
 }
 
@@ -163,7 +167,7 @@ int virtio_worker_kick(struct virtio_worker *w)
 
 	lock(w);
 	w->kicked = true;
-	r = w->failed ? -EPROTO : 0;
+	r = w->failed || w->absent ? -EPROTO : 0;
 	tell(w);
 	unlock(w);
 	return r;

@@ -39,7 +39,9 @@ struct virtio_worker {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* Under the lock. */
-	bool lent, kicked, busy, failed, stopping;
+	bool lent, kicked, busy, stopping;
+	bool failed; /* the driver cheats; a reset makes it good */
+	bool absent; /* the thread has not come into its jail: for ever */
 };
 
 /* w is zero, but for dev, q, enter, serve and role. */
@@ -50,7 +52,7 @@ void virtio_worker_stop(struct virtio_worker *w);
 /* By the device thread. */
 void virtio_worker_lend(struct virtio_worker *w);
 void virtio_worker_take(struct virtio_worker *w);
-/* -EPROTO when serve() has found that the driver cheats. */
+/* -EPROTO when serve() has found that the driver cheats, or nobody serves. */
 MUST_CHECK int virtio_worker_kick(struct virtio_worker *w);
 
 /* By serve(): waits, but no longer than the queue is lent. False: it is to
