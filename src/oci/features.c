@@ -16,6 +16,7 @@
  * configuration lets him; a name that ends in "." stands for all below it. */
 static const char *const unsafe_annotations[] = {
 	"moat.",
+	"org.criu.config",
 	"org.systemd.property.",
 	NULL,
 };

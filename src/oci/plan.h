@@ -227,6 +227,8 @@ void plan_mounts_done(struct plan_mounts *m);
  * is empty then; or takes away, for each target, the last mount there. */
 MUST_CHECK int plan_mounts_add(struct plan *p, struct plan_mounts *more,
 			       struct err *e);
+/* It shows something of the host, which a checkpoint does not have. */
+bool plan_mount_is_external(const struct plan *p, const struct ns_mount *m);
 void plan_mounts_remove(struct plan *p, const struct plan_mounts *gone);
 
 void plan_done(struct plan *plan);

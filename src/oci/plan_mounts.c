@@ -439,3 +439,12 @@ void plan_mounts_remove(struct plan *p, const struct plan_mounts *gone)
 	for (size_t i = 0; i < gone->n; i++)
 		remove_last(&p->mounts, gone->v[i].target);
 }
+
+bool plan_mount_is_external(const struct plan *p, const struct ns_mount *m)
+{
+	if (m->flags & NS_MOUNT_REMOUNT)
+		return false;
+	if (m->flags & NS_MOUNT_CGROUP)
+		return !plan_owns(p, NS_CGROUP);
+	return m->flags & (NS_MOUNT_BIND | NS_MOUNT_RBIND);
+}

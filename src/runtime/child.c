@@ -62,6 +62,7 @@ static const struct step init_steps[] = {
 	{ "root",            rt_step_root,               own_mounts             }, /* cuts propagation: before the first mount, or the host sees it */
 	{ "mounts",          rt_step_mounts,             own_mounts             }, /* before the pivot: overlay layers are host paths */
 	{ "devices",         rt_step_devices,            own_dev                }, /* after /dev is mounted */
+	{ "null",            rt_step_null,               own_dev                }, /* the host's would be a descriptor of nowhere inside */
 	{ "console",         rt_step_console,            has_terminal           }, /* in the container's own devpts */
 	{ "rootfs ready",    rt_step_report_rootfs,      rt_launch_has_hooks    },
 	{ "hooks",           rt_step_await_hooks,        rt_launch_has_hooks    }, /* createRuntime sees the mounts, not the pivot */

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "namespaces/sysctl.h"
 #include "namespaces/tty.h"
 #include "src/oci/hooks.h"
@@ -52,6 +55,33 @@ int rt_step_devices(struct child *c, struct err *e)
 	if (r < 0)
 		return r;
 	return ns_device_links(c->root, e);
+}
+
+static bool is_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == makedev(1, 3);
+}
+
+/* As runc has it: a checkpoint finds the container's own null device again,
+ * not the host's. The node is ours: it has just been made. */
+int rt_step_null(struct child *c, struct err *e)
+{
+	for (int i = 0; i < 3; i++) {
+		autoclose int fd = -1;
+
+		if (!is_null(i))
+			continue;
+		fd = path_open_in_root(c->root, "/dev/null",
+				       O_RDWR | O_NOCTTY | O_CLOEXEC, 0, e);
+		if (fd < 0)
+			return fd;
+		if (is_null(fd) && dup2(fd, i) < 0) /* to survive execve */
+			return err_errno(e, "set up stdio");
+	}
+	return 0;
 }
 
 static int open_root(struct child *c, struct err *e)

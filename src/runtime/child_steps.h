@@ -48,6 +48,7 @@ int rt_step_hostname(struct child *c, struct err *e);
 int rt_step_root(struct child *c, struct err *e);
 int rt_step_mounts(struct child *c, struct err *e);
 int rt_step_devices(struct child *c, struct err *e);
+int rt_step_null(struct child *c, struct err *e);
 int rt_step_console(struct child *c, struct err *e);
 int rt_step_report_rootfs(struct child *c, struct err *e);
 int rt_step_await_hooks(struct child *c, struct err *e);

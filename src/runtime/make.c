@@ -249,6 +249,13 @@ static int make_fifo(int dir, const char *name, int *ret, struct err *e)
 	return *ret < 0 ? err_errno(e, "open '%s'", name) : 0;
 }
 
+int make_group(struct make *m, struct err *e)
+{
+	int r = make_cgroup(m, e);
+
+	return r < 0 ? r : rt_rdt_create(plan_here(m), m->args->id, m->dir, e);
+}
+
 static int open_fifos(struct make *m, struct err *e)
 {
 	int r;
@@ -299,7 +306,7 @@ static int run_hooks(struct make *m, struct err *e)
 	return rt_launch_hooked(&m->launch, text, e);
 }
 
-static int note_init(struct make *m, struct err *e)
+int make_note_init(struct make *m, struct err *e)
 {
 	int r;
 
@@ -309,6 +316,17 @@ static int note_init(struct make *m, struct err *e)
 		return err_set(e, r, "process %d is gone", m->launch.pid);
 	/* Hooks may ask for the state. */
 	return state_write(m->dir, &m->state, e);
+}
+
+int make_limit(struct make *m, struct err *e)
+{
+	const struct plan *p = plan_here(m);
+	int r;
+
+	if (!m->cgroup)
+		return 0;
+	r = cg_finish(m->cgroup, &p->cgroup, &p->limits, e);
+	return r < 0 ? err_wrap(e, r, "cgroup") : 0;
 }
 
 static int make_vm(struct make *m, struct err *e)
@@ -350,10 +368,7 @@ int make_execute(struct make *m, struct err *e)
 	r = make_vm(m, e);
 	if (r < 0)
 		return r;
-	r = make_cgroup(m, e);
-	if (r < 0)
-		return r;
-	r = rt_rdt_create(plan_here(m), m->args->id, m->dir, e);
+	r = make_group(m, e);
 	if (r < 0)
 		return r;
 	fill_launch(m);
@@ -366,16 +381,12 @@ int make_execute(struct make *m, struct err *e)
 	r = rt_launch_clone(l, e);
 	if (r < 0)
 		return r;
-	r = note_init(m, e);
+	r = make_note_init(m, e);
 	if (r < 0)
 		return r;
-	if (m->cgroup) {
-		const struct plan *p = plan_here(m);
-
-		r = cg_finish(m->cgroup, &p->cgroup, &p->limits, e);
-		if (r < 0)
-			return err_wrap(e, r, "cgroup");
-	}
+	r = make_limit(m, e);
+	if (r < 0)
+		return r;
 	r = rt_launch_build(l, e);
 	if (r < 0)
 		return r;

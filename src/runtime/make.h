@@ -43,6 +43,11 @@ struct make {
 MUST_CHECK int make_plan(struct make *m, struct err *e);
 MUST_CHECK int make_reserve(struct make *m, struct err *e);
 MUST_CHECK int make_execute(struct make *m, struct err *e);
+/* Parts of make_execute(), for a restore: groups; its init, once there is one;
+ * the limits that wait for it. */
+MUST_CHECK int make_group(struct make *m, struct err *e);
+MUST_CHECK int make_note_init(struct make *m, struct err *e);
+MUST_CHECK int make_limit(struct make *m, struct err *e);
 MUST_CHECK int make_announce(struct make *m, struct err *e);
 /* Others may work on it now. */
 void make_unlock(struct make *m);

@@ -127,6 +127,40 @@ MUST_CHECK int rt_mounts_remove(const struct rt_context *ctx, const char *id,
 				const char *file, struct err *e);
 MUST_CHECK int rt_update(const struct rt_context *ctx, const char *id,
 			 const struct cg_limits *limits, struct err *e);
+/* Checkpoint and restore, by the program criu. */
+struct rt_criu {
+	const char *image_path;	 /* "checkpoint" when NULL */
+	const char *work_path;	 /* logs; the image path when NULL */
+	const char *parent_path; /* of the dump before, from the image path */
+	const char *page_server; /* "address:port" */
+	const char *lsm_profile;
+	const char *lsm_mount_context;
+	char *const *empty_ns;
+	struct opt_i64 status_fd;
+	int cgroups_mode; /* index of rt_criu_cgroup_modes */
+	int network_lock; /* index of rt_criu_network_locks */
+	bool leave_running;
+	bool pre_dump;
+	bool tcp_established;
+	bool tcp_skip_in_flight;
+	bool tcp_close;
+	bool ext_unix_sk;
+	bool shell_job;
+	bool file_locks;
+	bool link_remap;
+	bool lazy_pages;
+	bool auto_dedup;
+};
+extern const char *const rt_criu_cgroup_modes[];
+extern const char *const rt_criu_network_locks[];
+/* The container is gone afterwards, unless it is left running. */
+MUST_CHECK int rt_checkpoint(const struct rt_context *ctx, const char *id,
+			     const struct rt_criu *c, struct err *e);
+/* As rt_run(), of the programs in the image. */
+MUST_CHECK int rt_restore(const struct rt_context *ctx,
+			  const struct rt_create *create,
+			  const struct rt_criu *c, struct err *e);
+
 /* Lines for the schemata of its class of intelRdt. */
 MUST_CHECK int rt_update_rdt(const struct rt_context *ctx, const char *id,
 			     char *const *schemata, struct err *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/runtime/rt.h"
+#include "src/runtime/run.h"
 
 #include <errno.h>
 #include <sys/prctl.h>
@@ -12,7 +12,7 @@
 
 /* Processes that the program leaves behind become ours, as they would become
  * a supervisor's. */
-static int become_subreaper(const struct rt_create *c, struct err *e)
+int run_become_subreaper(const struct rt_create *c, struct err *e)
 {
 	if (c->no_subreaper || c->io.detach)
 		return 0;
@@ -44,7 +44,7 @@ static int start(struct make *m, struct err *e)
  * Somebody may have changed the groups meanwhile ("update" on v1), so that part
  * of the state is read again.
  */
-static int finish(struct make *m, int status, struct err *e)
+int run_finish(struct make *m, int status, struct err *e)
 {
 	struct env v = ENV_INIT;
 	struct err ignored = { 0 };
@@ -91,7 +91,7 @@ static int run_foreground(struct make *m, struct err *e)
 		r = status;
 		goto undo;
 	}
-	return finish(m, status, e);
+	return run_finish(m, status, e);
 
 undo:
 	make_undo(m);
@@ -124,7 +124,7 @@ int rt_run(const struct rt_context *ctx, const struct rt_create *c,
 	r = make_plan(&m, e);
 	if (r < 0)
 		return r;
-	r = become_subreaper(c, e);
+	r = run_become_subreaper(c, e);
 	if (r < 0)
 		return r;
 	return c->io.detach ? run_detached(&m, e) : run_foreground(&m, e);

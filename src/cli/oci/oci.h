@@ -46,6 +46,7 @@ MUST_CHECK int oci_each(const struct rt_context *ctx, const char *pattern,
 			int (*fn)(void *arg, const char *id, struct err *e),
 			void *arg, struct err *e);
 
+extern const struct cmd oci_cmd_checkpoint;
 extern const struct cmd oci_cmd_create;
 extern const struct cmd oci_cmd_delete;
 extern const struct cmd oci_cmd_events;
@@ -57,6 +58,7 @@ extern const struct cmd oci_cmd_mounts;
 extern const struct cmd oci_cmd_pause;
 extern const struct cmd oci_cmd_plan;
 extern const struct cmd oci_cmd_ps;
+extern const struct cmd oci_cmd_restore;
 extern const struct cmd oci_cmd_resume;
 extern const struct cmd oci_cmd_run;
 extern const struct cmd oci_cmd_spec;

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/runtime/criu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "namespaces/clone.h"
+#include "src/runtime/sync.h"
+
+#define ANSWER_MAX  65536
+#define LOG_MAX	    (16U << 20)
+#define NOT_STARTED 127
+
+/* --- the process -----------------------------------------------------------*/
+
+static int keep_open(int fd)
+{
+	return fcntl(fd, F_SETFD, 0); /* criu is to inherit it */
+}
+
+/* criu wants the root to be a mount. Ours is nobody else's to see, and gone
+ * when criu ends. */
+static int mount_root(const char *root)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return -errno;
+	if (mount(root, root, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* By its number, but of this mount namespace: criu mounts in there. */
+static int open_again(const char *path, int fd)
+{
+	autoclose int again = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (again < 0 || dup2(again, fd) < 0) /* criu is to inherit it */
+		return -errno;
+	return 0;
+}
+
+static int prepare_criu(const struct criu_job *job, struct err *e)
+{
+	int r;
+
+	r = job->root ? mount_root(job->root) : 0;
+	if (r < 0)
+		return err_code(e, r, "mount '%s'", job->root);
+	r = open_again(job->dirs->images, job->dirs->images_fd);
+	if (r >= 0)
+		r = open_again(job->dirs->work, job->dirs->work_fd);
+	if (r < 0)
+		return err_code(e, r, "open '%s'", job->dirs->work);
+	for (size_t i = 0; i < job->n_fds; i++)
+		if (keep_open(job->fds[i]) < 0)
+			return err_errno(e, "pass on a descriptor");
+	if (job->old_mask)
+		(void)sigprocmask(SIG_SETMASK, job->old_mask, NULL);
+	return 0;
+}
+
+/*
+ * criu looks up the descriptors we name at whoever has made the socket: the
+ * process itself, then, which has those of its mount namespace.
+ */
+static int make_socket(int end, int *ret, struct err *e)
+{
+	int ends[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_errno(e, "make a socket");
+	r = sync_send_fd(end, SYNC_CONSOLE, ends[0], e);
+	(void)close(ends[0]);
+	*ret = ends[1];
+	return r < 0 || keep_open(ends[1]) < 0 ? -EIO : 0;
+}
+
+NORETURN static void become_criu(const struct criu_job *job, int end)
+{
+	struct err e = { 0 };
+	char number[16];
+	int sock = -1;
+
+	if (prepare_criu(job, &e) < 0 || make_socket(end, &sock, &e) < 0) {
+		sync_fail(end, &e);
+		_exit(1);
+	}
+	(void)snprintf(number, sizeof(number), "%d", sock);
+	(void)execlp("criu", "criu", "swrk", number, (char *)NULL);
+	_exit(NOT_STARTED);
+}
+
+static int start_criu(struct criu_job *job, int *ret_sock, pid_t *ret,
+		      struct err *e)
+{
+	const struct ns_clone c = {
+		.flags = job->root ? CLONE_NEWNS : 0,
+		.cgroup_fd = job->cgroup ? cg_clone_fd(job->cgroup) : -1,
+	};
+	autoclose int ours = -1, theirs = -1;
+	int ends[2], r;
+
+	r = sync_pair(ends, e);
+	if (r < 0)
+		return r;
+	ours = ends[0];
+	theirs = ends[1];
+	*ret = ns_fork(&c, e);
+	if (*ret == 0)
+		become_criu(job, theirs);
+	(void)close(steal_fd(&theirs));
+	if (*ret < 0)
+		return *ret;
+	r = sync_wait_fd(ours, SYNC_CONSOLE, ret_sock, e);
+	if (r < 0)
+		return r;
+	return job->cgroup ? cg_join(job->cgroup, *ret, e) : 0;
+}
+
+/* --- the conversation ------------------------------------------------------*/
+
+static int say(int sock, enum criu_type type, const struct criu_msg *opts,
+	       struct err *e)
+{
+	_cleanup_(criu_msg_done) struct criu_msg m = { 0 };
+
+	criu_put_num(&m, 1, type);
+	if (opts)
+		criu_put_msg(&m, 2, opts);
+	else
+		criu_put_flag(&m, 3, true);
+	if (m.failed)
+		return err_nomem(e);
+	return fd_send(sock, m.v, m.n, NULL, 0, e);
+}
+
+/* Gives its length; 0 when criu has gone. */
+static ssize_t hear(int sock, char *buf, int *ret_fd, struct err *e)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = buf, .iov_len = ANSWER_MAX };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	n = TEMP_FAILURE_RETRY(recvmsg(sock, &msg, MSG_CMSG_CLOEXEC));
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : err_errno(e, "hear from criu");
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		(void)memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+	return n;
+}
+
+static int answer_script(struct criu_job *job, int sock,
+			 const struct criu_answer *a, int fd, struct err *e)
+{
+	int r = 0;
+
+	if (job->on_script)
+		r = job->on_script(job->arg, a->script, a->script_pid, fd, e);
+	else if (fd >= 0)
+		(void)close(fd);
+	return r < 0 ? r : say(sock, CRIU_NOTIFY, NULL, e);
+}
+
+/* Until it is done: 1 when it has succeeded, 0 when it has not. */
+static int converse(struct criu_job *job, int sock, struct criu_answer *a,
+		    struct err *e)
+{
+	autofree char *buf = malloc(ANSWER_MAX);
+	int r;
+
+	if (!buf)
+		return err_nomem(e);
+	for (;;) {
+		int fd = -1;
+		ssize_t n = hear(sock, buf, &fd, e);
+
+		if (n <= 0)
+			return (int)n;
+		r = criu_read_answer(buf, (size_t)n, a, e);
+		if (r < 0)
+			return r;
+		if (a->type != CRIU_NOTIFY)
+			return a->success;
+		r = answer_script(job, sock, a, fd, e);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* --- when it fails ---------------------------------------------------------*/
+
+/* The first complaint in the log, without its time; the caller frees. */
+static char *first_error(const char *path)
+{
+	struct err ignored = { 0 };
+	autofree char *text = NULL;
+	const char *at;
+
+	if (fd_read_file_at(AT_FDCWD, path, LOG_MAX, &text, NULL, &ignored) < 0)
+		return NULL;
+	at = strstr(text, "Error (");
+	return at ? strndup(at, MIN_OF(strcspn(at, "\n"), 200UL)) : NULL;
+}
+
+static int explain(const struct criu_job *job, const struct criu_answer *a,
+		   int status, struct err *e)
+{
+	autofree char *path = NULL, *why = NULL;
+
+	if (status == NOT_STARTED)
+		return err_set(
+			e, -ENOPKG,
+			"the program criu, which does this, is not installed");
+	path = str_printf("%s/%s", job->dirs->work, job->log_file);
+	if (!path)
+		return err_nomem(e);
+	why = first_error(path);
+	return err_set(e, -EIO, "criu failed: %s; its log is '%s'",
+		       why	       ? why
+		       : a->message[0] ? a->message
+		       : a->error > 0  ? strerrordesc_np(a->error)
+				       : "it ended early",
+		       path);
+}
+
+int criu_run(struct criu_job *job, struct err *e)
+{
+	struct criu_answer a = { 0 };
+	autoclose int sock = -1;
+	int r, status = 0;
+	pid_t pid = 0;
+
+	r = start_criu(job, &sock, &pid, e);
+	if (r >= 0)
+		r = say(sock, job->type, job->opts, e);
+	/* One that is not there does not listen. */
+	if (r >= 0 || r == -ENOTCONN)
+		r = converse(job, sock, &a, e);
+	if (r < 0 && pid > 0)
+		(void)kill(pid, SIGKILL);
+	if (sock >= 0)
+		(void)close(steal_fd(&sock));
+	if (pid > 0)
+		status = proc_reap(pid, NULL);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return explain(job, &a, status, e);
+	job->restored = a.restored_pid;
+	return 0;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/runtime/rt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "src/oci/hooks.h"
+#include "src/runtime/attend.h"
+#include "src/runtime/criu.h"
+#include "src/runtime/env.h"
+#include "src/runtime/make.h"
+#include "src/runtime/rdt.h"
+#include "src/runtime/run.h"
+
+#define LOG_FILE "restore.log"
+
+struct restore {
+	struct make make;
+	const struct rt_criu *args;
+	struct criu_dirs dirs;
+	struct criu_msg opts;
+	struct criu_stdio stdio;
+	int fds[NS_KIND_N_ + 3];
+	size_t n_fds;
+};
+
+static void restore_done(struct restore *r)
+{
+	for (size_t i = 0; i < r->n_fds; i++)
+		if (r->fds[i] > 2)
+			(void)close(r->fds[i]);
+	json_free(&criu_stdio_table, &r->stdio);
+	criu_msg_done(&r->opts);
+	criu_dirs_close(&r->dirs);
+	make_done(&r->make);
+}
+
+static int check(const struct restore *r, struct err *e)
+{
+	const struct plan *p = &r->make.plan;
+
+	if (p->isolation == PLAN_VM)
+		return err_set(e, -EOPNOTSUPP,
+			       "criu cannot restore into a micro-VM");
+	if (r->make.ctx->rootless)
+		return err_set(e, -EPERM, "a restore needs root");
+	if (p->root.layers)
+		return err_set(e, -EOPNOTSUPP,
+			       "a root of layers cannot be restored");
+	if (p->net_devices.n > 0)
+		return err_set(e, -EOPNOTSUPP,
+			       "netDevices: criu cannot give '%s' back",
+			       p->net_devices.v[0].name);
+	return 0;
+}
+
+/* --- what criu is told -----------------------------------------------------*/
+
+static void put_mounts(struct restore *r)
+{
+	const struct plan *p = &r->make.plan;
+
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		const struct ns_mount *m = &p->mounts.v[i];
+
+		if (!plan_mount_is_external(p, m))
+			continue;
+		criu_put_pair(&r->opts, CRIU_EXT_MNT, m->target,
+			      m->flags & NS_MOUNT_CGROUP
+				      ? cg_path(r->make.cgroup)
+				      : m->source);
+	}
+}
+
+static void put_fd(struct restore *r, const char *key, int fd)
+{
+	r->fds[r->n_fds++] = fd;
+	criu_put_fd(&r->opts, CRIU_INHERIT_FD, key, fd);
+}
+
+static int put_namespace(struct restore *r, enum ns_kind kind, struct err *e)
+{
+	const char *path = plan_namespace(&r->make.plan, kind);
+	int fd;
+
+	if (!path || !path[0])
+		return 0;
+	if (kind == NS_CGROUP)
+		return err_set(e, -EOPNOTSUPP,
+			       "criu cannot join a cgroup namespace");
+	if (!criu_external_key(kind)) {
+		criu_put_pair(&r->opts, CRIU_JOIN_NS, ns_info[kind].file, path);
+		return 0;
+	}
+	fd = ns_open(path, kind, e);
+	if (fd < 0)
+		return fd;
+	put_fd(r, criu_external_key(kind), fd);
+	return 0;
+}
+
+/* Pipes of ours for pipes that were others'. */
+static int put_stdio(struct restore *r, struct err *e)
+{
+	int fd = 0, error;
+
+	error = json_read_file_at(r->dirs.images_fd, CRIU_STDIO_FILE,
+				  &criu_stdio_table, &r->stdio, e);
+	if (error < 0)
+		return err_wrap(e, error, "'%s' is not a checkpoint",
+				r->dirs.images);
+	STRV_FOREACH(name, r->stdio.names) {
+		if (str_starts(*name, "pipe:"))
+			put_fd(r, *name, fd);
+		fd++;
+	}
+	return 0;
+}
+
+static int put_options(struct restore *r, struct err *e)
+{
+	const struct rt_criu *c = r->args;
+	struct criu_msg *m = &r->opts;
+	int error;
+
+	error = criu_put_common(m, c, &r->dirs, LOG_FILE, &r->make.plan, e);
+	if (error < 0)
+		return error;
+	criu_put_flag(m, CRIU_RST_SIBLING, true);
+	criu_put_str(m, CRIU_ROOT, r->make.plan.root.path);
+	criu_put_str(m, CRIU_LSM_PROFILE, c->lsm_profile);
+	criu_put_str(m, CRIU_LSM_MOUNT_CONTEXT, c->lsm_mount_context);
+	put_mounts(r);
+	for (int k = 0; k < NS_KIND_N_ && error >= 0; k++)
+		error = put_namespace(r, (enum ns_kind)k, e);
+	return error < 0 ? error : put_stdio(r, e);
+}
+
+/* --- where it goes ---------------------------------------------------------*/
+
+/* Below a file system that comes with the image its folders do, too. */
+static bool is_covered(const struct plan_mounts *m, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (path_below(m->v[i].target, m->v[k].target))
+			return true;
+	return false;
+}
+
+/* The root file system may be a new one. */
+static int make_points(const struct plan *p, struct err *e)
+{
+	autoclose int root = -1;
+
+	root = open(p->root.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_errno(e, "open '%s'", p->root.path);
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		const struct ns_mount *m = &p->mounts.v[i];
+		enum path_kind kind = PATH_DIR;
+		autoclose int fd = -1;
+		struct stat st;
+
+		if (is_covered(&p->mounts, i))
+			continue;
+		if (plan_mount_is_external(p, m) && m->source &&
+		    stat(m->source, &st) == 0 && !S_ISDIR(st.st_mode))
+			kind = PATH_FILE;
+		fd = path_make_in_root(root, m->target, kind, e);
+		if (fd < 0 && fd != -EEXIST)
+			return err_wrap(e, fd, "mounts: [%zu]", i);
+	}
+	return 0;
+}
+
+static int run_hooks(struct make *m, int pid, struct err *e)
+{
+	autofree char *text = NULL;
+	int r;
+
+	m->state.pid = pid;
+	r = state_for_hooks(&m->state, STATE_CREATING, &text, e);
+	if (r >= 0)
+		r = hooks_run(&m->plan, PLAN_HOOK_PRESTART, text, e);
+	if (r >= 0)
+		r = hooks_run(&m->plan, PLAN_HOOK_CREATE_RUNTIME, text, e);
+	return r < 0 ? r : 0;
+}
+
+static int on_script(void *arg, const char *script, int pid, int fd,
+		     struct err *e)
+{
+	struct restore *r = arg;
+
+	if (str_eq(script, "orphan-pts-master") && r->make.launch.console < 0)
+		r->make.launch.console = steal_fd(&fd);
+	if (fd >= 0)
+		(void)close(fd);
+	return str_eq(script, "setup-namespaces") ? run_hooks(&r->make, pid, e)
+						  : 0;
+}
+
+/* --- the restore -----------------------------------------------------------*/
+
+static int adopt(struct restore *r, pid_t pid, struct err *e)
+{
+	struct make *m = &r->make;
+	int error;
+
+	m->launch.pid = pid;
+	m->launch.pidfd = proc_pidfd_open(pid, e);
+	if (m->launch.pidfd < 0)
+		return m->launch.pidfd;
+	error = make_note_init(m, e);
+	if (error >= 0)
+		error = make_limit(m, e);
+	if (error >= 0)
+		error = rt_rdt_join(&m->plan, m->args->id, pid, e);
+	return error < 0 ? error : make_announce(m, e);
+}
+
+static int restore(struct restore *r, struct err *e)
+{
+	struct make *m = &r->make;
+	struct criu_job job = {
+		.type = CRIU_RESTORE,
+		.opts = &r->opts,
+		.dirs = &r->dirs,
+		.log_file = LOG_FILE,
+		.on_script = on_script,
+		.arg = r,
+		.root = m->plan.root.path,
+		.old_mask = m->launch.old_mask,
+	};
+	int error;
+
+	error = make_reserve(m, e);
+	if (error >= 0)
+		error = make_group(m, e);
+	if (error >= 0)
+		error = make_points(&m->plan, e);
+	if (error >= 0)
+		error = put_options(r, e);
+	if (error < 0)
+		return error;
+	m->launch.plan = &m->plan;
+	m->launch.process = &m->plan.process;
+	job.cgroup = m->cgroup;
+	job.fds = r->fds;
+	job.n_fds = r->n_fds;
+	error = criu_run(&job, e);
+	return error < 0 ? error : adopt(r, job.restored, e);
+}
+
+static int restore_attended(struct restore *r, struct err *e)
+{
+	_cleanup_(attend_done) struct attend a = { 0 };
+	struct make *m = &r->make;
+	int status;
+
+	status = attend_begin(&a, e);
+	if (status < 0)
+		return status;
+	m->launch.old_mask = attend_mask(&a);
+	status = restore(r, e);
+	if (status >= 0) {
+		make_unlock(m);
+		status = attend_wait(&a, &m->launch, e);
+	}
+	if (status >= 0)
+		return run_finish(m, status, e);
+	make_undo(m);
+	return status;
+}
+
+int rt_restore(const struct rt_context *ctx, const struct rt_create *create,
+	       const struct rt_criu *c, struct err *e)
+{
+	_cleanup_(restore_done) struct restore r = {
+		.make = MAKE_INIT,
+		.args = c,
+		.dirs = CRIU_DIRS_INIT,
+	};
+	int error;
+
+	r.make.ctx = ctx;
+	r.make.args = create;
+	error = make_plan(&r.make, e);
+	if (error >= 0)
+		error = check(&r, e);
+	if (error >= 0)
+		error = criu_dirs_open(&r.dirs, c, false, e);
+	if (error >= 0)
+		error = run_become_subreaper(create, e);
+	if (error < 0)
+		return error;
+	if (!create->io.detach)
+		return restore_attended(&r, e);
+	error = restore(&r, e);
+	if (error < 0)
+		make_undo(&r.make);
+	return error;
+}
