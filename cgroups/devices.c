@@ -136,6 +136,27 @@ int cg_devices_check(const struct cg_device_rule *rules, size_t n,
 	return 0;
 }
 
+bool cg_device_rule_all(const struct cg_device_rule *r)
+{
+	return r->type == CG_DEVICE_ALL && !r->major.set && !r->minor.set &&
+	       r->access == CG_DEVICE_ANY;
+}
+
+/* From the last rule to the first. Behind one that allows everything nothing
+ * would ever run, and the kernel refuses programs with such a rest. */
+static int put_rules(struct cg_program *p, const struct cg_device_rule *rules,
+		     size_t n)
+{
+	int r = 0;
+
+	for (size_t i = n; i-- > 0 && r == 0;) {
+		r = put_rule(p, &rules[i]);
+		if (rules[i].allow && cg_device_rule_all(&rules[i]))
+			return r;
+	}
+	return r < 0 ? r : PUT(p, SET(BPF_REG_0, 0), EXIT());
+}
+
 int cg_devices_compile(const struct cg_device_rule *rules, size_t n,
 		       struct cg_program *ret, struct err *e)
 {
@@ -146,10 +167,8 @@ int cg_devices_compile(const struct cg_device_rule *rules, size_t n,
 	if (r < 0)
 		return r;
 	r = PUT(&p, LOAD(BPF_REG_3, CTX_TYPE), SHIFT(BPF_REG_3, 16));
-	for (size_t i = n; i-- > 0 && r == 0;)
-		r = put_rule(&p, &rules[i]);
 	if (r == 0)
-		r = PUT(&p, SET(BPF_REG_0, 0), EXIT());
+		r = put_rules(&p, rules, n);
 	if (r < 0)
 		return err_nomem(e);
 	*ret = p;

@@ -41,6 +41,8 @@ MUST_CHECK int cg_devices_load(const struct cg_device_rules *rules,
 /* fresh: the group is new, no program can be attached to it yet. */
 MUST_CHECK int cg_devices_attach(int group, int program, bool fresh,
 				 struct err *e);
+/* The rule is about every device and every access. */
+bool cg_device_rule_all(const struct cg_device_rule *r);
 /* What type, number and access a rule may have. */
 MUST_CHECK int cg_devices_check(const struct cg_device_rule *rules, size_t n,
 				struct err *e);

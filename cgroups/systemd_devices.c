@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cgroups/devices.h"
 #include "cgroups/v1_devices.h"
 
 /*

@@ -114,12 +114,6 @@ static int subtract(struct cg_v1_list *l, const struct cg_device_rule *rule,
 	return 0;
 }
 
-bool cg_device_rule_all(const struct cg_device_rule *r)
-{
-	return r->type == CG_DEVICE_ALL && !r->major.set && !r->minor.set &&
-	       r->access == CG_DEVICE_ANY;
-}
-
 static int take_one(struct cg_v1_list *l, const struct cg_device_rule *rule,
 		    struct err *e)
 {

@@ -14,9 +14,6 @@ struct cg_v1_list {
 	size_t n;
 };
 
-/* The rule is about every device and every access. */
-bool cg_device_rule_all(const struct cg_device_rule *r);
-
 MUST_CHECK int cg_v1_list_make(const struct cg_device_rule *rules, size_t n,
 			       struct cg_v1_list *ret, struct err *e);
 /* The text of a devices.list file. */

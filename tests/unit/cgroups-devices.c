@@ -170,6 +170,53 @@ TEST(the_program_does_what_the_rules_say)
 	against_all_requests(all_but_one, ARRAY_SIZE(all_but_one));
 }
 
+/* The kernel refuses a program with a part that cannot be reached. All jumps
+ * lead forwards. */
+static bool is_reachable(const struct cg_program *p)
+{
+	bool seen[512] = { true };
+
+	if (!CHECK(p->n < ARRAY_SIZE(seen)))
+		return false;
+	for (size_t i = 0; i < p->n; i++) {
+		if (!seen[i])
+			return false;
+		if (p->v[i].code != (BPF_JMP | BPF_EXIT))
+			seen[i + 1] = true;
+		if (BPF_CLASS(p->v[i].code) == BPF_JMP32)
+			seen[i + 1 + (size_t)p->v[i].off] = true;
+	}
+	return true;
+}
+
+/* clang-format off */
+static const struct cg_device_rule freely[] = {
+	{ false, CG_DEVICE_CHAR, NR(1), NR(3), R | W | M },
+	{ true,  CG_DEVICE_ALL,  ANY,   ANY,   R | W | M },
+	{ false, CG_DEVICE_CHAR, NR(1), NR(5), W },
+	{ true,  CG_DEVICE_ALL,  ANY,   ANY,   R },
+};
+/* clang-format on */
+
+TEST(what_is_compiled_can_be_reached)
+{
+	for (size_t n = 0; n <= ARRAY_SIZE(usual); n++) {
+		_cleanup_(cg_program_done) struct cg_program p = { 0 };
+		struct err e = { 0 };
+
+		REQUIRE_OK(cg_devices_compile(usual, n, &p, &e), &e);
+		CHECK(is_reachable(&p));
+	}
+	for (size_t n = 0; n <= ARRAY_SIZE(freely); n++) {
+		_cleanup_(cg_program_done) struct cg_program p = { 0 };
+		struct err e = { 0 };
+
+		REQUIRE_OK(cg_devices_compile(freely, n, &p, &e), &e);
+		CHECK(is_reachable(&p));
+		against_all_requests(freely, n);
+	}
+}
+
 TEST(without_rules_everything_is_denied)
 {
 	against_all_requests(NULL, 0);
@@ -279,6 +326,7 @@ TEST(the_kernels_v1_list_is_read)
 
 static const struct tap_test tests[] = {
 	TAP(the_program_does_what_the_rules_say),
+	TAP(what_is_compiled_can_be_reached),
 	TAP(without_rules_everything_is_denied),
 	TAP(opening_for_both_is_allowed_by_two_rules),
 	TAP(the_program_grows_with_the_rules_only),
