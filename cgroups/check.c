@@ -100,3 +100,23 @@ int cg_check_partition(const struct cg_setting *s, struct err *e)
 			       s->file, now, s->value);
 	return 0;
 }
+
+/* Kernels since 6.1 accept a limit of kernel memory and forget it. */
+int cg_check_taken(const struct cg_setting *s, struct err *e)
+{
+	int64_t wanted, now;
+	char text[32];
+	ssize_t n = fd_read_small_at(s->dirfd, s->file, text, sizeof(text));
+
+	if (n < 0)
+		return err_set(e, (int)n, "read '%s'", s->file);
+	if (str_to_i64(s->value, &wanted) < 0 || wanted < 0)
+		return 0;
+	/* It is cut to whole pages. */
+	if (str_to_i64(text, &now) < 0 || now > wanted)
+		return err_set(
+			e, -EOPNOTSUPP,
+			"%s: this kernel takes no notice of such a limit any more",
+			s->file);
+	return 0;
+}

@@ -15,3 +15,5 @@ int cg_check_partition(const struct cg_setting *s, struct err *e);
 /* The first number of list a that list b lacks; -1 when there is none,
  * -EINVAL (below -1) when a or b is no list. */
 int64_t cg_list_missing(const char *a, const char *b);
+/* What was written is a number of bytes, and in force. */
+MUST_CHECK int cg_check_taken(const struct cg_setting *s, struct err *e);

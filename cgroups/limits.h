@@ -51,7 +51,7 @@ struct cg_limit_group {
 #define CG_LIMIT_U64(c, m, f, lo, hi) CG_LIMIT_(c, m, f, CG_FORMAT_U64, struct opt_u64, .min = (lo), .max = (hi))
 #define CG_LIMIT_I64(c, m, f, hi)     CG_LIMIT_(c, m, f, CG_FORMAT_I64, struct opt_i64, .max = (hi))
 #define CG_LIMIT_MAX(c, m, f)         CG_LIMIT_(c, m, f, CG_FORMAT_MAX, struct opt_i64)
-#define CG_LIMIT_V1(c, m, f)          CG_LIMIT_(c, m, f, CG_FORMAT_V1, struct opt_i64)
+#define CG_LIMIT_V1(c, m, f, ...)     CG_LIMIT_(c, m, f, CG_FORMAT_V1, struct opt_i64, __VA_ARGS__)
 #define CG_LIMIT_BOOL(c, m, f)        CG_LIMIT_(c, m, f, CG_FORMAT_BOOL, struct opt_bool)
 #define CG_LIMIT_TEXT(c, m, f, ...)   CG_LIMIT_(c, m, f, CG_FORMAT_TEXT, char *, __VA_ARGS__)
 /* clang-format on */
@@ -92,6 +92,10 @@ int cg_io_add_devices(const struct cg_limits *l, int dirfd, struct cg_set *set,
 
 /* Shared by the tables of both versions. */
 bool cg_cpu_weight_asked(const struct cg_limits *l);
+bool cg_cpu_idle_asked(const struct cg_limits *l);
+/* Who leaves idle has the usual weight; file: where the other one stands. */
+int cg_cpu_idle_keep(const char *file, int dirfd, struct cg_set *set,
+		     struct err *e);
 MUST_CHECK int cg_cpu_weight_check(const struct cg_limits *l, struct err *e);
 bool cg_swap_asked(const struct cg_limits *l);
 MUST_CHECK int cg_swap_check(const struct cg_limits *l, struct err *e);

@@ -52,6 +52,29 @@ static int add_cpu_weight(const struct cg_limits *l, int dirfd,
 	return 0;
 }
 
+bool cg_cpu_idle_asked(const struct cg_limits *l)
+{
+	return l->cpu_idle.set;
+}
+
+int cg_cpu_idle_keep(const char *file, int dirfd, struct cg_set *set,
+		     struct err *e)
+{
+	struct cg_setting *s =
+		cg_set_add(set, dirfd, CG_CTL_CPU, file, "%s", "");
+
+	if (!s)
+		return err_nomem(e);
+	s->keep = true;
+	return 0;
+}
+
+static int keep_weight(const struct cg_limits *l, int dirfd, struct cg_set *set,
+		       struct err *e)
+{
+	return cg_cpu_idle_keep("cpu.weight", dirfd, set, e);
+}
+
 static bool cpu_max_asked(const struct cg_limits *l)
 {
 	return l->cpu_quota_us.set || l->cpu_period_us.set;
@@ -353,6 +376,7 @@ static const struct cg_limit limits[] = {
 
 static const struct cg_limit_group groups[] = {
 	{ "cpu_weight",      CG_CTL_CPU,      cg_cpu_weight_asked, add_cpu_weight },
+	{ "cpu_idle",        CG_CTL_CPU,      cg_cpu_idle_asked, keep_weight },
 	{ "cpu_quota_us",    CG_CTL_CPU,      cpu_max_asked,    add_cpu_max },
 	{ "memory_swap_max", CG_CTL_MEMORY,   cg_swap_asked,    add_swap },
 	{ "io_weight",       CG_CTL_IO,       cg_io_weight_asked,  cg_io_add_weight },

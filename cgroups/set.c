@@ -189,6 +189,9 @@ static int write_one(struct cg_setting *s, const struct cg_set_how *how,
 	r = remember_if_any(s, how, e);
 	if (r < 0)
 		return r;
+	s->written = s->keep;
+	if (s->keep)
+		return 0;
 	r = put(s, s->value);
 	if (r == -ENOENT && how->enable) {
 		r = how->enable(how->arg, s->ctl, e);
@@ -322,7 +325,8 @@ int cg_set_again(struct cg_set *set, struct err *e)
 	int r;
 
 	for (size_t i = 0; i < set->n; i++)
-		set->v[i].written = set->v[i].written && !set->v[i].old;
+		set->v[i].written =
+			set->v[i].written && (!set->v[i].old || set->v[i].keep);
 	r = write_all(set, &how, e);
 	for (size_t i = 0; i < set->n; i++)
 		set->v[i].written = set->v[i].written || set->v[i].old;

@@ -30,6 +30,9 @@ struct cg_setting {
 	const char *reset; /* what behind the key removes the line */
 	const char *word;  /* the old value stands behind this word */
 	bool optional;	   /* a missing file is fine */
+	/* Not written: another setting changes it, and an undo puts it back
+	 * after that one, which stands behind it. */
+	bool keep;
 	/* Of neighbours with the same word one file must be there; the word
 	 * is what the message says is missing. */
 	const char *one_of;

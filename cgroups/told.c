@@ -147,6 +147,20 @@ static int take_swap(int dirfd, struct cg_limits *l, struct err *e)
 	return r;
 }
 
+/* systemd has one property for both: no weight at all is idle. */
+static int take_weight(int dirfd, struct cg_limits *l, struct err *e)
+{
+	int64_t v = 0;
+	int r;
+
+	if (!l->cpu_idle.set || l->cpu_weight.set || l->cpu_shares.set)
+		return 0;
+	r = read_number(dirfd, "cpu.weight", &v, e);
+	if (r == 0)
+		l->cpu_weight = (struct opt_u64){ true, (uint64_t)v };
+	return r;
+}
+
 int cg_told(const struct cg *cg, uint32_t held_v1, const struct cg_limits *l,
 	    struct cg_limits *ret, struct err *e)
 {
@@ -160,6 +174,8 @@ int cg_told(const struct cg *cg, uint32_t held_v1, const struct cg_limits *l,
 		r = cg_v1_bandwidth(cg_v1_fd(&cg->v1, CG_CTL_CPU), ret, e);
 	else if (bandwidth)
 		r = take_bandwidth(cg->fd, ret, e);
+	if (r == 0 && !v1_cpu)
+		r = take_weight(cg->fd, ret, e);
 	if (r == 0 && !(held_v1 & CG_BIT(CG_CTL_MEMORY)))
 		r = take_swap(cg->fd, ret, e);
 	return r < 0 ? r : take_unified(cg->fd, &l->unified, ret, e);

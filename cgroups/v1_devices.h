@@ -4,7 +4,8 @@
 /*
  * v1 keeps devices as a default and a list of exceptions. A rule that cuts a
  * piece out of an exception ("deny c 1:3" after "allow c 1:*") cannot be said
- * there, and is refused rather than half applied.
+ * there, and is refused rather than half applied. systemd's own list is of the
+ * same kind, but that its default is always "nothing".
  */
 #include "cgroups/cg.h"
 

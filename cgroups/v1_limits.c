@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "cgroups/check.h"
 
 /* --- cpu ------------------------------------------------------------------*/
 
@@ -24,6 +25,12 @@ static int add_shares(const struct cg_limits *l, int dirfd, struct cg_set *set,
 	(void)cg_set_add(set, dirfd, CG_CTL_CPU, "cpu.shares", "%" PRIu64,
 			 shares);
 	return 0;
+}
+
+static int keep_shares(const struct cg_limits *l, int dirfd, struct cg_set *set,
+		       struct err *e)
+{
+	return cg_cpu_idle_keep("cpu.shares", dirfd, set, e);
 }
 
 static int read_time(int dirfd, const char *file, int64_t *ret, struct err *e)
@@ -300,8 +307,8 @@ static const struct cg_limit limits[] = {
 	CG_LIMIT_MAX(CG_CTL_MEMORY,   memory_zswap_max,       NULL),
 	CG_LIMIT_BOOL(CG_CTL_MEMORY,  memory_zswap_writeback, NULL),
 	CG_LIMIT_BOOL(CG_CTL_MEMORY,  memory_oom_group,       NULL),
-	CG_LIMIT_V1(CG_CTL_MEMORY,    memory_kernel,          "memory.kmem.limit_in_bytes"),
-	CG_LIMIT_V1(CG_CTL_MEMORY,    memory_kernel_tcp,      "memory.kmem.tcp.limit_in_bytes"),
+	CG_LIMIT_V1(CG_CTL_MEMORY,    memory_kernel,          "memory.kmem.limit_in_bytes",     .check = cg_check_taken),
+	CG_LIMIT_V1(CG_CTL_MEMORY,    memory_kernel_tcp,      "memory.kmem.tcp.limit_in_bytes", .check = cg_check_taken),
 	CG_LIMIT_U64(CG_CTL_MEMORY,   memory_swappiness,      "memory.swappiness",           0, 100),
 
 	CG_LIMIT_U32(CG_CTL_IO,       io_blkio_leaf_weight,   "blkio.leaf_weight",           10, 1000),
@@ -311,6 +318,7 @@ static const struct cg_limit limits[] = {
 
 static const struct cg_limit_group groups[] = {
 	{ "cpu_weight",         CG_CTL_CPU,      cg_cpu_weight_asked, add_shares },
+	{ "cpu_idle",           CG_CTL_CPU,      cg_cpu_idle_asked,   keep_shares },
 	{ "memory_swap_max",    CG_CTL_MEMORY,   cg_swap_asked,       add_swap },
 	{ "memory_no_oom_kill", CG_CTL_MEMORY,   no_oom_kill_asked,   add_no_oom_kill },
 	{ "io_weight",          CG_CTL_IO,       cg_io_weight_asked,  add_io_weight },

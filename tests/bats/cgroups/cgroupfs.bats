@@ -250,6 +250,60 @@ kmsg=', { "destination": "/dev/kmsg", "source": "/dev/kmsg", "type": "bind",
 	[[ $(group_file box memory.max memory.limit_in_bytes) == 67108864 ]]
 }
 
+# Options, a file of v2 and one of v1, what they say afterwards: in order, for
+# some depend on those before.
+updates()
+{
+	cat <<-'END'
+	--cpu-share=512			cpu.weight cpu.shares		50|512
+	--cpu-idle=1			cpu.idle			1
+	--cpu-idle=0			cpu.idle			0
+	--cpu-share=2048		cpu.weight cpu.shares		200|2048
+	--cpu-quota=40000		cpu.max cpu.cfs_quota_us	40000*
+	--cpu-period=50000		cpu.max cpu.cfs_period_us	*50000
+	--cpu-burst=1000		cpu.max.burst cpu.cfs_burst_us	1000
+	--cpuset-cpus=0			cpuset.cpus			0
+	--cpuset-mems=0			cpuset.mems			0
+	--memory=90m			memory.max memory.limit_in_bytes	94371840
+	--memory-reservation=20m	memory.low memory.soft_limit_in_bytes	20971520
+	--pids-limit=30			pids.max			30
+	--pids-limit=-1			pids.max			max
+	END
+}
+
+@test "each option of an update reaches its file, and no later one undoes it" {
+	local option files want bad=''
+	need_controller pids
+	need_controller memory
+	start_bundle box '{ "cpu": { "quota": 50000, "period": 100000 },
+		"memory": { "limit": 67108864 } }' sleep 1000
+	while IFS=$'\t' read -r option files want; do
+		oci update "$option" "box-$test_id"
+		# shellcheck disable=SC2086 # two names
+		is_now "$want" $files || bad+="$option: $files is not $want "
+	done < <(updates | tr -s '\t')
+	# shellcheck disable=SC2086 # two names
+	while IFS=$'\t' read -r option files want; do
+		[[ $option == --cpu-share=512 || $option == *-idle=1 ||
+			$option == --pids-limit=30 || $option == --cpu-quota* ]] ||
+			is_now "$want" $files || bad+="later: $option "
+	done < <(updates | tr -s '\t')
+	[ -z "$bad" ] || {
+		echo "$bad" >&2
+		return 1
+	}
+}
+
+is_now() # WANT FILE...: one of those that WANT has
+{
+	local want=$1 got
+
+	shift
+	got=$(group_file box "$@")
+	# shellcheck disable=SC2053 # patterns
+	[[ $got == ${want%|*} || $got == ${want#*|} ]]
+}
+
 @test "an update that the kernel refuses changes nothing and names what it was" {
 	need_controller pids
 	need_controller cpu
@@ -259,6 +313,15 @@ kmsg=', { "destination": "/dev/kmsg", "source": "/dev/kmsg", "type": "bind",
 	[[ $output == *"cpu."*"refuses '10"* ]]
 	[[ $(group_file box pids.max) == 50 ]]
 	[[ $(group_file box cpu.max cpu.cfs_quota_us) == 50000* ]]
+}
+
+@test "a refused update puts back the weight that idle takes away" {
+	need_controller cpu
+	start_bundle box '{ "cpu": { "shares": 2048, "quota": 50000 } }' sleep 1000
+	oci_fails update --cpu-idle 1 --cpu-quota 10 "box-$test_id"
+	[[ $output == *"cpu."*"refuses '10"* ]]
+	is_now "200|2048" cpu.weight cpu.shares
+	is_now 0 cpu.idle
 }
 
 @test "a limit that was not asked for at first binds who is in already" {
