@@ -64,6 +64,20 @@ MUST_CHECK int path_parent_in_root(int rootfd, const char *path,
  */
 MUST_CHECK int path_remove_tree(int dirfd, const char *name, struct err *e);
 
+/*
+ * A cache stays within its bounds: of the files in a folder whose names begin
+ * with prefix, the keep that were changed last stay. twin: the suffix of a
+ * file that goes with each, or NULL. Whoever finds another at it leaves it to
+ * him; readers need no lock, for what they have open stays.
+ */
+struct path_prune {
+	const char *prefix;
+	const char *twin;
+	size_t keep;
+};
+MUST_CHECK int path_prune(int folder, const struct path_prune *p,
+			  struct err *e);
+
 /* What /proc/self/fd/N names; for messages and for interfaces without *at. */
 #define PATH_FD_MAX 32
 const char *path_of_fd(int fd, char buf[PATH_FD_MAX]);

@@ -9,6 +9,8 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 
 #define ID_MAX 8192
@@ -76,6 +78,23 @@ static char *tie(const char *id, const struct stat *st)
 			  (long long)st->st_size);
 }
 
+/* Of each kind, so many: some kernels, and for each of them an initramfs by
+ * back end and needs. About 350 MB with those of Debian. */
+static const struct path_prune bounds[] = {
+	{ .prefix = "vmlinux-", .twin = ".id", .keep = 4 },
+	{ .prefix = "initramfs-", .twin = ".id", .keep = 16 },
+};
+
+/* What cannot be removed does not hinder whoever starts a machine. */
+static void prune(int dirfd)
+{
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bounds); i++)
+		if (path_prune(dirfd, &bounds[i], &e) < 0)
+			log_debug("cache: %s", err_text(&e));
+}
+
 int vm_cache_get(int dirfd, const char *name, const char *id, struct err *e)
 {
 	char file[NAME_MAX + 1], id_file[NAME_MAX + 1], found[ID_MAX];
@@ -108,6 +127,8 @@ int vm_cache_get(int dirfd, const char *name, const char *id, struct err *e)
 	expected[strlen(expected) - 1] = '\0';
 	if (!str_eq(found, expected))
 		return err_set(e, -ENOENT, "cache: '%s' is stale", file);
+	/* What is used stays; whose file it is may say so. */
+	(void)futimens(fd, NULL);
 	return steal_fd(&fd);
 }
 
@@ -139,5 +160,7 @@ int vm_cache_put(int dirfd, const char *name, const char *id, const void *data,
 	r = fd_replace_at(dirfd, id_file, tied, strlen(tied), 0644, false, e);
 	if (r < 0)
 		return err_wrap(e, r, "cache");
-	return vm_cache_get(dirfd, name, id, e);
+	r = vm_cache_get(dirfd, name, id, e);
+	prune(dirfd);
+	return r;
 }

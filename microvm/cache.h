@@ -13,6 +13,8 @@
  * nobody gains from a collision. The inode in it ties the two files together:
  * whoever reads between two writers finds no match and makes the file anew.
  *
+ * Of each kind the files that were used last are kept, see cache.c.
+ *
  *	r = vm_cache_add_source(&id, "kernel", kernel_fd, e);
  *	fd = vm_cache_get(dirfd, "vmlinux-6.1.0", id, e);
  *	if (fd == -ENOENT)

@@ -20,12 +20,14 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "namespaces/seccomp_priv.h"
 
 #define MAGIC	  "moatbpf1"
 #define MAX_INSNS 4096
+#define KEEP	  128 /* entries of up to 32 KiB */
 
 struct head {
 	char magic[8];
@@ -173,6 +175,16 @@ int ns_seccomp_cache_read(int cachefd, const char *key, struct ns_bpf *ret)
 	return 0;
 }
 
+static void prune(int cachefd)
+{
+	/* Keys are hexadecimal: everything in the folder. */
+	const struct path_prune p = { .prefix = "", .keep = KEEP };
+	struct err e = { 0 };
+
+	if (path_prune(cachefd, &p, &e) < 0)
+		log_debug("seccomp cache: %s", err_text(&e));
+}
+
 void ns_seccomp_cache_write(int cachefd, const char *key,
 			    const struct ns_bpf *bpf)
 {
@@ -190,4 +202,6 @@ void ns_seccomp_cache_write(int cachefd, const char *key,
 	if (fd_replace_at(cachefd, key, text, sizeof(head) + size, 0600, false,
 			  &e) < 0)
 		log_debug("seccomp cache: %s", err_text(&e));
+	else
+		prune(cachefd);
 }

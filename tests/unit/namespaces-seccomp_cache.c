@@ -241,6 +241,38 @@ TEST(an_entry_under_anothers_name_is_none)
 	in_world(check_moved);
 }
 
+static void fill_up(void)
+{
+	struct sock_filter insn = { .code = BPF_RET | BPF_K };
+	struct ns_bpf bpf = { .v = &insn, .n = 1 };
+	char key[NS_SECCOMP_KEY];
+	DIR *dir;
+	int fd, n = 0;
+
+	(void)CHECK(mkdir("/tmp/cache", 0700) == 0);
+	fd = open("/tmp/cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(key, sizeof(key), "%064x", (unsigned int)i);
+		ns_seccomp_cache_write(fd, key, &bpf);
+		/* Times have the grain of the kernel's ticks; make it none. */
+		const struct timespec t[2] = { { .tv_sec = i },
+					       { .tv_sec = i } };
+		(void)utimensat(fd, key, t, 0);
+	}
+	dir = fdopendir(fd);
+	while (readdir(dir))
+		n++;
+	(void)CHECK_INT(n - 2, 128);
+	/* The last one is there. */
+	(void)CHECK(faccessat(fd, key, F_OK, 0) == 0);
+	(void)closedir(dir);
+}
+
+TEST(a_cache_that_is_full_loses_its_oldest)
+{
+	in_world(fill_up);
+}
+
 static const struct tap_test tests[] = {
 	TAP(whatever_changes_the_program_changes_its_key),
 	TAP(a_cached_program_is_the_compiled_one),
@@ -249,6 +281,7 @@ static const struct tap_test tests[] = {
 	TAP(an_entry_that_others_could_have_written_is_none),
 	TAP(an_entry_of_somebody_else_is_none),
 	TAP(an_entry_under_anothers_name_is_none),
+	TAP(a_cache_that_is_full_loses_its_oldest),
 };
 
 int main(void)
