@@ -11,6 +11,7 @@
  *
  *	text:	2026-11-21T10:00:00Z moat-oci: warning: ...	(file)
  *		moat-oci: warning: ...				(stderr)
+ *	journald, syslog: one message each, with its level, under an ID
  *	JSON:	{"level":"warning","msg":"...","time":"..."}
  */
 #include "base/err.h"
@@ -30,7 +31,8 @@ enum log_format {
 
 struct log_config {
 	const char *program; /* static storage; put before each line of text */
-	const char *path;    /* NULL: stderr */
+	/* NULL: stderr; a file; "file:PATH", "journald:ID", "syslog:ID". */
+	const char *path;
 	enum log_format format;
 	enum log_level level; /* what is more verbose than this is dropped */
 };

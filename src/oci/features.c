@@ -131,6 +131,7 @@ static void put_annotations(struct json_out *o)
 {
 	open_key(o, "annotations", '{');
 	put_str(o, "moat.version", PACKAGE_VERSION);
+	put_str(o, "moat.checkpoint.enabled", "true");
 	json_out_end(o, '}');
 	put_list(o, "potentiallyUnsafeConfigAnnotations", unsafe_annotations);
 }

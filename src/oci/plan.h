@@ -209,8 +209,8 @@ struct plan_exec {
 MUST_CHECK int plan_apply_exec(struct plan_process *p, const struct plan *base,
 			       const struct plan_exec *x, struct err *e);
 
-/* resources of a config.json, or of `update`; their device rules without the
- * defaults. */
+/* resources of `update`; device rules, where there are any, with those that
+ * every container has behind them. */
 MUST_CHECK int plan_make_limits(const struct spec_resources *s,
 				struct cg_limits *ret, struct err *e);
 

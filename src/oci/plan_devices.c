@@ -267,18 +267,10 @@ static const struct cg_device_rule default_rules[] = {
 /* clang-format on */
 
 /* Behind those of the configuration: without them no program runs. */
-int plan_add_device_rules(struct plan_draft *d, struct err *e)
+int plan_default_rules(struct cg_device_rules *rules, struct err *e)
 {
-	struct cg_device_rules *rules = &d->plan->limits.devices;
 	struct cg_device_rule *v;
 
-	/* Only root of the host may load the filter; and where it cannot,
-	 * nobody can make a node that is worth filtering. */
-	if (d->ctx->rootless || d->ctx->cgroup_driver == CG_DRIVER_DISABLED) {
-		free(rules->v);
-		*rules = (struct cg_device_rules){ 0 };
-		return 0;
-	}
 	v = reallocarray(rules->v, rules->n + ARRAY_SIZE(default_rules),
 			 sizeof(*v));
 	if (!v)
@@ -287,4 +279,18 @@ int plan_add_device_rules(struct plan_draft *d, struct err *e)
 	rules->v = v;
 	rules->n += ARRAY_SIZE(default_rules);
 	return 0;
+}
+
+int plan_add_device_rules(struct plan_draft *d, struct err *e)
+{
+	struct cg_device_rules *rules = &d->plan->limits.devices;
+
+	/* Only root of the host may load the filter; and where it cannot,
+	 * nobody can make a node that is worth filtering. */
+	if (d->ctx->rootless || d->ctx->cgroup_driver == CG_DRIVER_DISABLED) {
+		free(rules->v);
+		*rules = (struct cg_device_rules){ 0 };
+		return 0;
+	}
+	return plan_default_rules(rules, e);
 }

@@ -367,6 +367,8 @@ int plan_make_limits(const struct spec_resources *s, struct cg_limits *ret,
 
 	*ret = (struct cg_limits){ 0 };
 	r = make_limits(s, ret, e);
+	if (r >= 0 && ret->devices.n > 0)
+		r = plan_default_rules(&ret->devices, e);
 	if (r < 0)
 		cg_limits_done(ret);
 	return r;

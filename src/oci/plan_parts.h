@@ -54,6 +54,9 @@ MUST_CHECK int plan_block_io(const struct spec_block_io *s, struct cg_limits *l,
 MUST_CHECK int plan_device_rules(const struct spec_resources *s,
 				 struct cg_device_rules *ret, struct err *e);
 
+/* plan_devices.c */
+MUST_CHECK int plan_default_rules(struct cg_device_rules *rules, struct err *e);
+
 /* plan_cgroup.c */
 MUST_CHECK int plan_add_cgroup(struct plan_draft *d, struct err *e);
 

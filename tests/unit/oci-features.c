@@ -157,6 +157,8 @@ TEST(the_document_has_the_specifications_shape)
 	(void)CHECK(f.os.extensions.idmap.enabled && f.os.net_devices.enabled);
 	(void)CHECK(f.os.rdt.enabled && f.os.rdt.schemata);
 	(void)CHECK(strv_has(f.unsafe, "moat."));
+	(void)CHECK(strv_has(f.unsafe, "org.criu.config"));
+	(void)CHECK(strv_has(f.annotations.keys, "moat.checkpoint.enabled"));
 }
 
 TEST(what_callers_look_for_is_named)

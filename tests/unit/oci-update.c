@@ -97,14 +97,26 @@ TEST(swap_may_change_without_memory)
 	(void)CHECK_INT(l.memory_swap_total.v, 5);
 }
 
-TEST(device_rules_come_without_the_defaults)
+static bool has_null(const struct cg_device_rules *rules)
+{
+	for (size_t i = 1; i < rules->n; i++)
+		if (rules->v[i].allow && rules->v[i].major.v == 1 &&
+		    rules->v[i].minor.v == 3)
+			return true;
+	return false;
+}
+
+TEST(behind_device_rules_stand_those_that_every_container_has)
 {
 	_cleanup_(cg_limits_done) struct cg_limits l = { 0 };
 	struct err e = { 0 };
 
 	REQUIRE_OK(parse_limits("{\"devices\":[{\"allow\":true}]}", &l, &e),
 		   &e);
-	(void)CHECK_INT(l.devices.n, 1);
+	REQUIRE(l.devices.n > 1);
+	(void)CHECK(l.devices.v[0].type == CG_DEVICE_ALL &&
+		    l.devices.v[0].allow);
+	(void)CHECK(has_null(&l.devices));
 }
 
 TEST(what_is_wrong_is_told_and_nothing_is_left)
@@ -128,7 +140,7 @@ static const struct tap_test tests[] = {
 	TAP(zero_is_meant_where_it_can_be),
 	TAP(standard_input_is_a_file_too),
 	TAP(swap_may_change_without_memory),
-	TAP(device_rules_come_without_the_defaults),
+	TAP(behind_device_rules_stand_those_that_every_container_has),
 	TAP(what_is_wrong_is_told_and_nothing_is_left),
 };
 

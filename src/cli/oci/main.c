@@ -21,7 +21,7 @@ static const struct cmd_opt options[] = {
 	OPT_STR(0, "root", "DIR", struct oci_globals, root,
 		"where the states of containers live"),
 	OPT_STR(0, "log", "FILE", struct oci_globals, log,
-		"append messages to FILE, besides errors on stderr"),
+		"append messages to FILE, journald:ID or syslog:ID, too"),
 	OPT_CHOICE(0, "log-format", "FORMAT", struct oci_globals, log_format,
 		   log_formats, "text or json"),
 	OPT_CHOICE(0, "log-level", "LEVEL", struct oci_globals, log_level,
