@@ -78,9 +78,9 @@ static int create_new(const struct fuse_rq *rq, int flags, uint32_t mode)
 	fd = openat(rq->node->fd, rq->name,
 		    flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    mode & 07777);
-	r = fd < 0 ? -errno : fd;
+	r = -errno;
 	fuse_cred_end();
-	return r;
+	return fd < 0 ? r : fd;
 }
 
 /*

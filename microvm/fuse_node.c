@@ -60,8 +60,9 @@ static int enter_node(struct fuse *f, const struct fuse_node *parent, int fd,
 	int r;
 
 	r = fuse_stat(fd, &st);
-	if (r == 0)
-		r = fuse_node_add(f, steal_fd(&taken), &st, &n);
+	if (r < 0)
+		return r;
+	r = fuse_node_add(f, steal_fd(&taken), &st, &n);
 	if (r < 0)
 		return r;
 	*ret = (struct fuse_entry_out){

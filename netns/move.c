@@ -187,15 +187,17 @@ static int bring_up(struct nl *nl, int index, struct err *e)
 static int settle(struct nl *nl, const struct net_move *move,
 		  const struct addresses *all, struct err *e)
 {
-	int index, r;
+	int index = 0, r;
 
 	r = find_link(nl, move->name_there, &index, e);
-	for (size_t i = 0; r >= 0 && i < all->n; i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < all->n; i++) {
 		r = add_address(nl, index, &all->v[i], e);
 		if (r < 0)
-			r = err_wrap(e, r, "give it its address");
+			return err_wrap(e, r, "give it its address");
 	}
-	return r < 0 ? r : bring_up(nl, index, e);
+	return bring_up(nl, index, e);
 }
 
 /* Where it cannot be as it was asked for, it is not to stay. */

@@ -189,6 +189,7 @@ void cmd_entry_protect(uintptr_t *block)
 	struct statfs fs;
 	int fd;
 
+	fs.f_flags = 0;
 	if (!will_protect((char *const *)(block + 1)) ||
 	    call(SYS_geteuid, 0, 0, 0, 0, 0) != 0 ||
 	    call(SYS_statfs, (long)SELF, (long)&fs, 0, 0, 0) != 0 ||
