@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# escapes: ways out of containers that other runtimes had
+#
+# The way of CVE-2019-5736 is in self.bats.
+#
+# runs: native machine
+#
+# shellcheck disable=SC2016 # '...' is for jq, and for shells inside
+
+load ../lib/common
+load ../lib/oci
+
+setup()
+{
+	need_root
+	bundle
+	mkdir "$BATS_TEST_TMPDIR/host"
+	echo secret >"$BATS_TEST_TMPDIR/host/file"
+}
+
+# --- descriptors (CVE-2024-21626) --------------------------------------------
+
+@test "CVE-2024-21626: a cwd in a leaked descriptor of the host is refused" {
+	local fd
+
+	exec 7<"$BATS_TEST_TMPDIR/host"
+	for fd in 3 4 5 6 7 8 9 10 11 12; do
+		edit --arg c "/proc/self/fd/$fd" '.process.cwd = $c'
+		script 'cat file; cat ../file; pwd'
+		run run_container
+		# The root itself is all that may be reached by such a name.
+		[[ $output != *secret* ]]
+		[[ $status -ne 0 || ${lines[-1]} == / ]]
+	done
+	exec 7<&-
+}
+
+@test "CVE-2024-21626: exec does not start in a leaked descriptor either" {
+	local fd
+
+	start_idle
+	exec 7<"$BATS_TEST_TMPDIR/host"
+	for fd in 3 4 5 6 7 8 9 10 11 12; do
+		ln -sfn "/proc/self/fd/$fd" "$bundle/rootfs/link"
+		run moat_oci exec --cwd /link "$id" /bin/sh -c 'cat file; pwd'
+		[[ $output != *secret* && $status -eq 255 ]]
+	done
+	# One that is meant to be passed on is no way in as well.
+	run moat_oci exec --preserve-fds 1 --cwd /proc/self/fd/3 "$id" \
+		/bin/cat file 3<"$BATS_TEST_TMPDIR/host"
+	[[ $output != *secret* && $status -eq 255 ]]
+	says "outside the root"
+	exec 7<&-
+}
+
+@test "no descriptor of the runtime or its caller is in the container" {
+	exec 7<"$BATS_TEST_TMPDIR/host" 9<"$BATS_TEST_TMPDIR/host/file"
+	script 'ls -l /proc/self/fd'
+	run run_container
+	[[ $output != *"$BATS_TEST_TMPDIR"* ]]
+	[[ $(grep -c ' 64 .* [0-9]\+\( -> .*\)\?$' <<<"$output") -eq 4 ]]
+	program /bin/sleep 1000
+	start
+	[[ $(find "/proc/$(pid)/fd" -mindepth 1 | wc -l) -eq 3 ]]
+	exec 7<&- 9<&-
+}
+
+@test "CVE-2016-9962: the container cannot look into the runtime while it is joined" {
+	start_idle
+	# The descriptors of a program that exec starts, seen by one inside.
+	script_inside='while :; do for p in /proc/[0-9]*; do
+		ls -l $p/fd 2>/dev/null | grep -v "$p" | grep -F "/oci/" && exit
+		done; [ ! -e /stop ] || exit 0; done'
+	moat_oci exec "$id" /bin/sh -c "$script_inside" >"$bundle/said" 3>&- &
+	watcher=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		in_it /bin/true
+	done
+	touch "$bundle/rootfs/stop"
+	wait "$watcher"
+	[[ ! -s $bundle/said ]]
+}
+
+# --- mounts through links (CVE-2021-30465, 2025-31133, 2025-52565) -----------
+
+# Somebody swaps a folder and a link as fast as he can.
+swap_for_ever() # FOLDER LINK
+{
+	python3 - "$1" "$2" 3>&- <<-'EOF' &
+		import ctypes, sys
+		c = ctypes.CDLL(None)
+		a, b = (x.encode() for x in sys.argv[1:])
+		while True:
+		    c.renameat2(-100, a, -100, b, 2)
+	EOF
+	swapper=$!
+}
+
+@test "CVE-2021-30465: a destination swapped for a link stays in the root" {
+	need_program python3
+	mkdir "$bundle/rootfs/a" "$bundle/source"
+	ln -s "$BATS_TEST_TMPDIR/host" "$bundle/rootfs/b"
+	edit '.mounts += [ { destination: "/a/x", type: "bind", source: "source",
+		options: [ "bind" ] } ]'
+	script '[ ! -e /a/file ]'
+	PATH=/usr/bin:$PATH swap_for_ever "$bundle/rootfs/a" "$bundle/rootfs/b"
+	for _ in {1..30}; do
+		run run_container
+		[[ ! -e $BATS_TEST_TMPDIR/host/x ]] || break
+	done
+	kill "$swapper"
+	[[ ! -e $BATS_TEST_TMPDIR/host/x ]]
+}
+
+@test "CVE-2021-30465: links among the destinations lead nowhere else" {
+	ln -s / "$bundle/rootfs/slash"
+	ln -s "/proc/self/root/$BATS_TEST_TMPDIR/host" "$bundle/rootfs/magic"
+	mkdir "$bundle/source"
+	edit '.mounts += [ "/slash/made1", "/magic/made2" | { destination: .,
+		type: "bind", source: "source", options: [ "bind" ] } ]'
+	run run_container
+	[[ ! -e /made1 && ! -e $BATS_TEST_TMPDIR/host/made2 ]]
+}
+
+@test "CVE-2025-31133: a /dev/null that is a link masks nothing of the host" {
+	# Without a tmpfs on /dev, the image's own /dev/null is a link.
+	rm -f "$bundle/rootfs/dev/null"
+	ln -s /proc/sys/kernel/core_pattern "$bundle/rootfs/dev/null"
+	edit 'del(.mounts[1]) | .linux.maskedPaths = [ "/etc/passwd", "/proc/keys" ]'
+	before=$(cat /proc/sys/kernel/core_pattern)
+	run inside 'cat /etc/passwd; cat /proc/keys; stat -c %t:%T /etc/passwd
+		echo x >/etc/passwd; echo y >/proc/keys'
+	[[ $output != *"$before"* ]]
+	[[ $(cat /proc/sys/kernel/core_pattern) == "$before" ]]
+}
+
+@test "CVE-2025-52565: /dev/console and /dev/pts/0 that are links stay inside" {
+	ln -s /proc/sys/kernel/core_pattern "$bundle/rootfs/dev/console"
+	edit 'del(.mounts[1]) | .process.terminal = true |
+		.linux.readonlyPaths = [ "/proc/sys" ]'
+	before=$(cat /proc/sys/kernel/core_pattern)
+	script 'echo x >/dev/console; echo x >/proc/sys/kernel/core_pattern
+		grep core_pattern /proc/self/mountinfo'
+	run run_container </dev/null
+	[[ $output != *"core_pattern rw"* && $output != *devpts* ]]
+	[[ $(cat /proc/sys/kernel/core_pattern) == "$before" ]]
+}
+
+@test "a masked path that is a link masks what it names inside, at most" {
+	ln -s "$BATS_TEST_TMPDIR/host/file" "$bundle/rootfs/etc/link"
+	ln -s ../../../../../../../etc "$bundle/rootfs/up"
+	edit '.linux.maskedPaths = [ "/etc/link", "/up/passwd" ] |
+		.linux.readonlyPaths = [ "/up" ]'
+	run run_container
+	[[ $(cat "$BATS_TEST_TMPDIR/host/file") == secret ]]
+	grep -q root /etc/passwd
+}
+
+# --- writes that go elsewhere (CVE-2025-52881) -------------------------------
+
+@test "CVE-2025-52881: a fake /proc gets no labels and no sysctls" {
+	refuses '.mounts[0] = { destination: "/proc/self/attr", type: "tmpfs" }' \
+		"lies inside /proc"
+	# The whole of /proc is somebody's tmpfs: writes go to the real one.
+	namespace network
+	mkdir -p "$bundle/fake/sys/net/ipv4" "$bundle/fake/self/attr"
+	echo 0 >"$bundle/fake/sys/net/ipv4/ip_forward"
+	edit '.mounts[0] = { destination: "/proc", type: "bind", source: "fake",
+		options: [ "bind" ] } | .linux.sysctl = { "net.ipv4.ip_forward": "1" } |
+		.process.oomScoreAdj = 77'
+	program /bin/true
+	run run_container
+	[[ $(cat "$bundle/fake/sys/net/ipv4/ip_forward") == 0 ]]
+	[[ ! -e $bundle/fake/self/oom_score_adj ]]
+}
+
+@test "CVE-2025-52881: links in a fake /proc do not redirect writes" {
+	namespace network
+	mkdir -p "$bundle/fake/sys/net/ipv4"
+	ln -s "$BATS_TEST_TMPDIR/host/file" "$bundle/fake/sys/net/ipv4/ip_forward"
+	mkdir -p "$bundle/rootfs/$BATS_TEST_TMPDIR/host"
+	echo inside >"$bundle/rootfs/$BATS_TEST_TMPDIR/host/file"
+	edit '.mounts[0] = { destination: "/proc", type: "bind", source: "fake",
+		options: [ "bind" ] } | .linux.sysctl = { "net.ipv4.ip_forward": "1" }'
+	program /bin/true
+	run run_container
+	[[ $(cat "$BATS_TEST_TMPDIR/host/file") == secret ]]
+	[[ $(cat "$bundle/rootfs/$BATS_TEST_TMPDIR/host/file") == inside ]]
+}
+
+# --- what is inherited (CVE-2022-29162 and older) ----------------------------
+
+@test "CVE-2022-29162: nothing is inheritable unless it is asked for" {
+	capabilities CAP_CHOWN CAP_KILL
+	program /bin/grep -E '^Cap(Inh|Amb)' /proc/self/status
+	[[ $(run_container | grep -c 0000000000000000) -eq 2 ]]
+}
+
+@test "the program cannot reach the host through its root's parents" {
+	[[ $(inside 'cd ../../../..; ls') == "$(ls "$bundle/rootfs")" ]]
+	[[ $(inside 'ls /proc/1/root/') == "$(ls "$bundle/rootfs")" ]]
+}
