@@ -5,7 +5,9 @@
  * Control groups: one per environment, whatever the host's layout.
  *
  *	r = cg_create(&plan.cgroup, &plan.limits, &cg, e);
+ *	cg_join_prepare(cg);
  *	ns_clone(... .cgroup_fd = cg_clone_fd(cg) ...);
+ *	r = cg_join_self(cg, e);		in the child
  *	r = cg_join(cg, pid, e);		always; mostly does nothing
  *	r = cg_save(cg, &state.cgroup, e);
  *	...					another process, later:
@@ -309,8 +311,17 @@ DEFINE_CLEANUP(struct cg *, cg_free);
  * into it. Stays the handle's. */
 int cg_clone_fd(const struct cg *cg);
 
-/* Puts a process where clone did not put it: v1 hierarchies, or everything
- * when cg_clone_fd() gave -1. Costs nothing when there is nothing to do. */
+/*
+ * Puts a process where clone did not put it: v1 hierarchies, or everything
+ * when cg_clone_fd() gave -1. Costs nothing when there is nothing to do.
+ *
+ * A process that is moved by another one waits for an RCU grace period (15 ms),
+ * one with a single thread that moves itself does not. After cg_join_prepare(),
+ * before the clone, the child calls cg_join_self() before anything else, and
+ * cg_join() leaves the v1 groups to it.
+ */
+void cg_join_prepare(struct cg *cg);
+MUST_CHECK int cg_join_self(const struct cg *cg, struct err *e);
 MUST_CHECK int cg_join(struct cg *cg, pid_t pid, struct err *e);
 /* cg_join() will move the process: it should not run before that. */
 bool cg_must_join(const struct cg *cg);

@@ -21,6 +21,7 @@ struct cg {
 	bool unfinished; /* cg_finish() has to come */
 	bool made;	 /* by us, just now: not found there */
 	bool foreign;	 /* a user manager's: we may not clone into it */
+	bool itself;	 /* cg_join_prepare(): a process joins by itself */
 	char *below;	 /* where in the unit: "/a/b"; NULL: it itself */
 
 	struct cg_v1 v1;

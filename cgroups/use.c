@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "cgroups/priv.h"
@@ -27,7 +28,7 @@ const char *cg_path(const struct cg *cg)
 
 bool cg_must_join(const struct cg *cg)
 {
-	return cg->v1.n > 0 || (cg->foreign && cg->fd >= 0);
+	return (cg->v1.n > 0 && !cg->itself) || (cg->foreign && cg->fd >= 0);
 }
 
 static int join_v2(struct cg *cg, pid_t pid, struct err *e)
@@ -53,13 +54,29 @@ int cg_move(struct cg *cg, pid_t pid, struct err *e)
 	return r;
 }
 
+void cg_join_prepare(struct cg *cg)
+{
+	struct err e = { 0 };
+
+	cg->itself = cg->v1.n > 0 && cg_v1_prepare(&cg->v1, &e) == 0;
+	if (cg->v1.n > 0 && !cg->itself)
+		log_debug("cgroup: the process is moved: %s", err_text(&e));
+}
+
+int cg_join_self(const struct cg *cg, struct err *e)
+{
+	return cg->itself ? cg_v1_join_self(&cg->v1, e) : 0;
+}
+
 int cg_join(struct cg *cg, pid_t pid, struct err *e)
 {
-	int r;
+	int r = 0;
 
-	if (cg_clone_fd(cg) < 0)
-		return cg_move(cg, pid, e);
-	r = cg_v1_join(&cg->v1, 0, pid, e);
+	if (cg_clone_fd(cg) < 0 && cg->fd >= 0)
+		r = join_v2(cg, pid, e);
+	if (r == 0 && !cg->itself)
+		r = cg_v1_join(&cg->v1, 0, pid, e);
+	cg_v1_unprepare(&cg->v1);
 	if (r == 0)
 		cg_unit_release(&cg->unit);
 	return r;

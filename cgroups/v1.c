@@ -96,6 +96,7 @@ static int append(struct cg_v1 *v1, uint32_t controllers, const char *names,
 		.names = strdup(names),
 		.path = strdup(path),
 		.fd = fd,
+		.tasks = -1,
 	};
 	return v->names && v->path ? 0 : err_nomem(e);
 }
@@ -150,6 +151,7 @@ static void drop_from(struct cg_v1 *v1, size_t first, bool remove)
 		struct cg_v1_group *g = &v1->v[--v1->n];
 
 		auto_close_(&g->fd);
+		auto_close_(&g->tasks);
 		if (remove && g->made && rmdir(g->path) == 0)
 			cg_folder_prune(g->path);
 		free(g->names);
@@ -250,6 +252,41 @@ int cg_v1_join(const struct cg_v1 *v1, size_t first, pid_t pid, struct err *e)
 			return err_wrap(e, r,
 					"move process %d into cgroup '%s'", pid,
 					v1->v[i].path);
+	}
+	return 0;
+}
+
+void cg_v1_unprepare(struct cg_v1 *v1)
+{
+	for (size_t i = 0; i < v1->n; i++)
+		if (v1->v[i].tasks >= 0)
+			(void)close(steal_fd(&v1->v[i].tasks));
+}
+
+int cg_v1_prepare(struct cg_v1 *v1, struct err *e)
+{
+	for (size_t i = 0; i < v1->n; i++) {
+		struct cg_v1_group *g = &v1->v[i];
+
+		g->tasks = openat(g->fd, "tasks", O_WRONLY | O_CLOEXEC);
+		if (g->tasks < 0) {
+			int r = err_errno(e, "open '%s/tasks'", g->path);
+
+			cg_v1_unprepare(v1);
+			return r;
+		}
+	}
+	return 0;
+}
+
+int cg_v1_join_self(const struct cg_v1 *v1, struct err *e)
+{
+	for (size_t i = 0; i < v1->n; i++) {
+		const struct cg_v1_group *g = &v1->v[i];
+
+		/* "0" and not our number, which would wait all the same. */
+		if (write(g->tasks, "0", 1) < 0)
+			return err_errno(e, "move into cgroup '%s'", g->path);
 	}
 	return 0;
 }

@@ -6,9 +6,10 @@
  * each with its own membership. The only header by which v1 is reached; its
  * code is in v1*.c.
  *
- * Groups are made in those hierarchies only whose controllers are needed: the
- * first process moved into a v1 group waits for an RCU grace period (15 ms),
- * which an environment without limits should not pay.
+ * Groups are made in those hierarchies only whose controllers are needed: a
+ * process that another one moves into a v1 group waits for an RCU grace period
+ * (15 ms), and so does its removal; an environment without limits should not
+ * pay for more than it has to.
  */
 #include <sys/types.h>
 
@@ -44,6 +45,7 @@ struct cg_v1_group {
 	char *names;
 	char *path;
 	int fd;	   /* O_PATH */
+	int tasks; /* cg_v1_prepare(); or -1 */
 	bool made; /* by cg_v1_make(), not found there */
 };
 
@@ -97,6 +99,10 @@ uint32_t cg_v1_controllers(const struct cg_v1 *v1);
 /* first: of the groups, the first to join; 0 for all. */
 MUST_CHECK int cg_v1_join(const struct cg_v1 *v1, size_t first, pid_t pid,
 			  struct err *e);
+/* For cg_v1_join_self(): what a process needs to move itself. All or none. */
+MUST_CHECK int cg_v1_prepare(struct cg_v1 *v1, struct err *e);
+void cg_v1_unprepare(struct cg_v1 *v1);
+MUST_CHECK int cg_v1_join_self(const struct cg_v1 *v1, struct err *e);
 MUST_CHECK int cg_v1_chown(const struct cg_v1 *v1, uid_t uid, gid_t gid,
 			   struct err *e);
 

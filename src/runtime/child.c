@@ -144,7 +144,10 @@ void rt_child(struct launch *l)
 	/* Our copy of the runtime's end would hide its death from us. */
 	(void)close(l->sync);
 
-	if (l->instead)
+	r = l->cgroup ? cg_join_self(l->cgroup, &e) : 0;
+	if (r < 0)
+		(void)err_wrap(&e, r, "cgroup");
+	else if (l->instead)
 		r = l->instead(&c, &e);
 	else if (l->init_pidfd >= 0)
 		r = rt_run_steps(&c, exec_steps, ARRAY_SIZE(exec_steps), &e);

@@ -148,6 +148,8 @@ int rt_launch_clone(struct launch *l, struct err *e)
 {
 	int r;
 
+	if (l->cgroup)
+		cg_join_prepare(l->cgroup);
 	r = clone_child(l, e);
 	if (r < 0)
 		return r;

@@ -89,12 +89,14 @@ static inline pid_t start(struct cg *cg, void (*run)(void))
 {
 	struct clone_args args = { .exit_signal = SIGCHLD };
 	struct err e = { 0 };
-	int go[2];
+	int go[2], joined[2];
 	pid_t pid;
 	char c;
 
-	if (!CHECK_INT(pipe2(go, O_CLOEXEC), 0))
+	if (!CHECK_INT(pipe2(go, O_CLOEXEC), 0) ||
+	    !CHECK_INT(pipe2(joined, O_CLOEXEC), 0))
 		return -1;
+	cg_join_prepare(cg);
 	if (cg_clone_fd(cg) >= 0) {
 		args.flags = CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cg_clone_fd(cg);
@@ -103,15 +105,19 @@ static inline pid_t start(struct cg *cg, void (*run)(void))
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)close(go[1]);
-		if (read(go[0], &c, 1) == 1)
+		if (cg_join_self(cg, &e) == 0 &&
+		    write(joined[1], "x", 1) == 1 && read(go[0], &c, 1) == 1)
 			run();
 		_exit(1);
 	}
 	(void)close(go[0]);
+	(void)close(joined[1]);
 	CHECK(pid > 0);
-	if (CHECK_OK(cg_join(cg, pid, &e), &e))
+	if (CHECK_OK(cg_join(cg, pid, &e), &e) &&
+	    CHECK_INT(read(joined[0], &c, 1), 1))
 		CHECK_INT(write(go[1], "x", 1), 1);
 	(void)close(go[1]);
+	(void)close(joined[0]);
 	return pid;
 }
 
