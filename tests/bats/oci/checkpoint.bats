@@ -18,12 +18,13 @@ setup()
 	mkdir -p "$bundle/rootfs/bin" "$BATS_TEST_TMPDIR/shared"
 	cp "$(command -v busybox)" "$bundle/rootfs/bin"
 	ln -s busybox "$bundle/rootfs/bin/sh"
+	ln -s busybox "$bundle/rootfs/bin/mv"
 	bundle_with "$count" ''
 }
 
 # What a restored program must still know is in its memory alone.
 # shellcheck disable=SC2016 # the container's shell expands it
-count='n=0; while :; do n=$((n + 1)); echo $n >/shared/n; sleep 0.1; done'
+count='n=0; while :; do n=$((n + 1)); echo $n >/shared/m; mv /shared/m /shared/n; sleep 0.1; done'
 
 bundle_with() # SCRIPT MEMBERS
 {
@@ -131,7 +132,7 @@ restore_detached()
 @test "a restore in the foreground has the program's output and its status" {
 	# Its end is a pipe, as under containerd.
 	# shellcheck disable=SC2016 # the container's shell expands it
-	bundle_with 'n=0; until [ -e /shared/stop ]; do n=$((n + 1)); echo $n >/shared/n; sleep 0.1; done; echo bye; exit 7' ''
+	bundle_with 'n=0; until [ -e /shared/stop ]; do n=$((n + 1)); echo $n >/shared/m; mv /shared/m /shared/n; sleep 0.1; done; echo bye; exit 7' ''
 	moat_oci run --detach --bundle "$bundle" "$id" </dev/null \
 		> >(cat >/dev/null 3>&-) 2>&1 3>&-
 	wait_for 20 test -s "$BATS_TEST_TMPDIR/shared/n"
