@@ -60,16 +60,15 @@ hog='x=0123456789abcdef; while :; do x=$x$x; done'
 
 # --- cpu ---------------------------------------------------------------------
 
-# Both numbers at one time: a look by moat-oci takes long in the machine.
-usage_of() # FILE: microseconds
+# Microseconds; sets a variable: a fork takes long in the machine, and the hogs
+# go on meanwhile.
+usage_of() # VARIABLE FILE
 {
 	local word number
 
-	read -r word number _ <"$1"
-	case $word in
-	usage_usec) echo "$number" ;;
-	*) echo $((word / 1000)) ;;
-	esac
+	read -r word number _ <"$2"
+	[ "$word" = usage_usec ] || number=$((word / 1000))
+	printf -v "$1" %s "$number"
 }
 
 # Where the CPU time of a container with one process stands. v1 counts it for
@@ -89,7 +88,26 @@ usage_file() # NAME
 
 has_used() # FILE MICROSECONDS
 {
-	[ "$(usage_of "$1")" -ge "$2" ]
+	local has
+
+	usage_of has "$1"
+	[ "$has" -ge "$2" ]
+}
+
+# Both are always hungry, so whoever else wants the CPU takes from both; what
+# one number is read later than the other is little of six seconds.
+share_by_weight() # FILE-ONE FILE-THREE
+{
+	local one three one_later three_later
+
+	usage_of one "$1"
+	usage_of three "$2"
+	wait_for 60 has_used "$2" $((three + 6000000))
+	usage_of one_later "$1"
+	usage_of three_later "$2"
+	one=$((one_later - one))
+	three=$((three_later - three))
+	within 5 $((3 * one)) "$three"
 }
 
 @test "two that want all of a CPU share it by weight" {
@@ -99,16 +117,16 @@ has_used() # FILE MICROSECONDS
 		sh -c 'while :; do :; done'
 	start_bundle three '{ "cpu": { "shares": 3072, "cpus": "0" } }' \
 		sh -c 'while :; do :; done'
-	local file_one file_three used one three
-	file_one=$(usage_file one)
-	file_three=$(usage_file three)
-	one=$(usage_of "$file_one")
-	three=$(usage_of "$file_three")
-	wait_for 60 has_used "$file_three" $((three + 6000000))
-	used=$(usage_of "$file_three")
-	one=$(($(usage_of "$file_one") - one))
-	three=$((used - three))
-	within 5 $((3 * one)) "$three"
+	local one three
+	one=$(usage_file one)
+	three=$(usage_file three)
+	one_of_three share_by_weight "$one" "$three"
+}
+
+# A machine that is busy elsewhere may spoil a measurement, not three.
+one_of_three() # COMMAND...
+{
+	"$@" || "$@" || "$@"
 }
 
 # Microseconds; sets a variable, as a fork takes long in the machine.
@@ -120,23 +138,32 @@ now() # VARIABLE
 	printf -v "$1" %s "${up/./}0000"
 }
 
+# The time is longer than that of the use: from before until after. With less
+# than the quota others may have kept it from what it was given.
+use_quota() # FILE
+{
+	local began ended before used given
+
+	now began
+	usage_of before "$1"
+	wait_for 60 has_used "$1" $((before + 1500000))
+	usage_of used "$1"
+	now ended
+	used=$((used - before))
+	given=$(((ended - began) * 30 / 100))
+	at_most 5 "$used" "$given" || exceeded=yes
+	[ -z "${MOAT_TEST_MACHINE:-}" ] || within 5 "$used" "$given"
+}
+
 @test "nobody gets more of a CPU than his quota" {
 	need_controller cpu
-	local file began ended before used
+	local exceeded='' file
 	start_bundle half '{ "cpu": { "quota": 30000, "period": 100000 } }' \
 		sh -c 'while :; do :; done'
 	file=$(usage_file half)
 	wait_for 10 has_used "$file" 100000
-	before=$(usage_of "$file")
-	now began
-	wait_for 60 has_used "$file" $((before + 1500000))
-	used=$(usage_of "$file")
-	now ended
-	used=$((used - before))
-	at_most 5 "$used" $(((ended - began) * 30 / 100))
-	# Others may have kept it from using what it was given.
-	[ -z "${MOAT_TEST_MACHINE:-}" ] ||
-		within 5 "$used" $(((ended - began) * 30 / 100))
+	one_of_three use_quota "$file"
+	[ -z "$exceeded" ]
 }
 
 # --- processes ---------------------------------------------------------------
