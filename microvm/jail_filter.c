@@ -107,6 +107,7 @@ static const struct rule share_rules[] = {
 	CALL(symlinkat),
 	CALL(linkat),
 	CALL(unlinkat),
+	CALL(renameat), /* the C library's renameat2() without flags */
 	CALL(renameat2),
 	CALL(fchmodat),
 	CALL(fchownat),
