@@ -104,6 +104,15 @@ int rt_pause(const struct rt_context *ctx, const char *id, struct err *e)
 	return cg_freeze(v.cgroup, FREEZE_TIMEOUT_MS, e);
 }
 
+/* It runs again, whatever time it thinks it is. */
+static void set_clock(const struct rt_context *ctx, const char *id)
+{
+	struct err e = { 0 };
+
+	if (rt_vm_set_clock(ctx->root, id, &e) < 0)
+		log_warning("the guest's clock is behind: %s", err_text(&e));
+}
+
 int rt_resume(const struct rt_context *ctx, const char *id, struct err *e)
 {
 	_cleanup_(env_close) struct env v = ENV_INIT;
@@ -114,7 +123,10 @@ int rt_resume(const struct rt_context *ctx, const char *id, struct err *e)
 		return r;
 	if (v.state.status != STATE_PAUSED)
 		return err_set(e, -EINVAL, "container '%s' is not paused", id);
-	return cg_thaw(v.cgroup, FREEZE_TIMEOUT_MS, e);
+	r = cg_thaw(v.cgroup, FREEZE_TIMEOUT_MS, e);
+	if (r == 0 && v.state.isolation == PLAN_VM)
+		set_clock(ctx, id);
+	return r;
 }
 
 /* --- limits and numbers ---------------------------------------------------*/

@@ -106,6 +106,8 @@ static int on_client_frame(void *arg, const struct wire_frame *f, struct err *e)
 		return ask_exec(c, f, e);
 	case WIRE_UPDATE:
 		return ask_update(c, f, e);
+	case WIRE_CLOCK:
+		return to_guest(c->host, 0, f, e);
 	case WIRE_SIGNAL:
 	case WIRE_RESIZE:
 		return to_guest(c->host, id, f, e);

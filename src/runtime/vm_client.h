@@ -53,6 +53,9 @@ struct rt_vm_update {
 MUST_CHECK int rt_vm_update(const struct rt_vm_update *u,
 			    struct cg_limits *ret_host, struct err *e);
 
+/* The guest's clock becomes the host's: it stood still in a pause. */
+MUST_CHECK int rt_vm_set_clock(const char *root, const char *id, struct err *e);
+
 /* A signal to every process of the environment. */
 MUST_CHECK int rt_vm_signal_all(const char *root, const char *id, int sig,
 				struct err *e);

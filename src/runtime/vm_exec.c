@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -86,6 +87,27 @@ int rt_vm_connect(const char *root, const char *id, struct wire **ret,
 	if (!path)
 		return err_nomem(e);
 	return connect_with(path, NULL, 0, ret, e);
+}
+
+int rt_vm_set_clock(const char *root, const char *id, struct err *e)
+{
+	struct wire_clock body = { 0 };
+	struct wire *w = NULL;
+	struct timespec now;
+	int r;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return err_errno(e, "ask for the time");
+	body.secs = now.tv_sec;
+	body.nanosecs = (uint32_t)now.tv_nsec;
+	r = rt_vm_connect(root, id, &w, e);
+	if (r < 0)
+		return r;
+	r = wire_send_json(w, WIRE_CLOCK, 0, &wire_clock_table, &body, e);
+	if (r == 0)
+		r = (int)wire_flush(w, e);
+	wire_free(w);
+	return MIN_OF(r, 0);
 }
 
 int rt_vm_signal_all(const char *root, const char *id, int sig, struct err *e)

@@ -170,3 +170,17 @@ is_status() # STATUS
 	is_status running
 	oci exec "$vm" true </dev/null
 }
+
+@test "the clock is set after a pause" {
+	oci pause "$vm"
+	paused=$(date +%s)
+	wait_for 20 is_later_than $((paused + 4))
+	resumed=$(date +%s)
+	oci resume "$vm"
+	[[ $(oci exec "$vm" date +%s </dev/null) -ge $resumed ]]
+}
+
+is_later_than() # SECONDS
+{
+	[[ $(date +%s) -gt $1 ]]
+}
