@@ -156,28 +156,35 @@ static bool is_covered(const struct plan_mounts *m, size_t i)
 	return false;
 }
 
+static int make_point(const struct plan *p, const struct ns_mount *m, int root,
+		      struct err *e)
+{
+	enum path_kind kind = PATH_DIR;
+	autoclose int fd = -1;
+	struct stat st;
+
+	if (plan_mount_is_external(p, m) && m->source &&
+	    stat(m->source, &st) == 0 && !S_ISDIR(st.st_mode))
+		kind = PATH_FILE;
+	fd = path_make_in_root(root, m->target, kind, e);
+	return fd < 0 && fd != -EEXIST ? fd : 0;
+}
+
 /* The root file system may be a new one. */
 static int make_points(const struct plan *p, struct err *e)
 {
 	autoclose int root = -1;
+	int r;
 
 	root = open(p->root.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_errno(e, "open '%s'", p->root.path);
 	for (size_t i = 0; i < p->mounts.n; i++) {
-		const struct ns_mount *m = &p->mounts.v[i];
-		enum path_kind kind = PATH_DIR;
-		autoclose int fd = -1;
-		struct stat st;
-
 		if (is_covered(&p->mounts, i))
 			continue;
-		if (plan_mount_is_external(p, m) && m->source &&
-		    stat(m->source, &st) == 0 && !S_ISDIR(st.st_mode))
-			kind = PATH_FILE;
-		fd = path_make_in_root(root, m->target, kind, e);
-		if (fd < 0 && fd != -EEXIST)
-			return err_wrap(e, fd, "mounts: [%zu]", i);
+		r = make_point(p, &p->mounts.v[i], root, e);
+		if (r < 0)
+			return err_wrap(e, r, "mounts: [%zu]", i);
 	}
 	return 0;
 }
