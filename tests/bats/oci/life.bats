@@ -104,7 +104,6 @@ setup()
 @test "--config reads another file, --bundle may be relative" {
 	jq '.process.args = [ "/bin/echo", "other" ] | del(.x)' \
 		"$bundle/config.json" >"$BATS_TEST_TMPDIR/other.json"
-	ln -s busybox "$bundle/rootfs/bin/echo"
 	rm "$bundle/config.json"
 	cd "$BATS_TEST_TMPDIR"
 	[[ $(moat_oci run --bundle bundle --config other.json "$id") == other ]]
