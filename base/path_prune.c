@@ -105,7 +105,9 @@ int path_prune(int folder, const struct path_prune *p, struct err *e)
 	if (r < 0)
 		return r == -EBUSY ? 0 : err_set(e, r, "%s", busy.text);
 	r = read_folder(dir, p, &l, e);
-	if (r == 0 && l.n > p->keep)
+	if (r < 0 || !l.v)
+		return r;
+	if (l.n > p->keep)
 		qsort(l.v, l.n, sizeof(*l.v), by_age);
 	for (size_t i = p->keep; i < l.n && r == 0; i++)
 		r = remove_entry(fd, l.v[i].name, p->twin, e);
