@@ -224,8 +224,9 @@ idmapped() # OPTION: source with two files of different owners
 	edit '.linux.uidMappings = [ { containerID: 0, hostID: 100000, size: 5000 } ]
 		| .linux.gidMappings = .linux.uidMappings'
 	chown -hR 100000:100000 "$bundle/rootfs"
-	mkdir "$bundle/source/below"
-	mount -t tmpfs tmpfs "$bundle/source/below"
+	# No tmpfs: before 6.3 their owners cannot be mapped.
+	mkdir "$bundle/source/below" "$bundle/other"
+	mount --bind "$bundle/other" "$bundle/source/below"
 	idmapped idmap
 	bound source /rec ridmap
 	run inside 'stat -c "%u %g" /a/file /rec/file /rec/below'
