@@ -59,14 +59,17 @@ void nl_close(struct nl *nl)
 static void *extend(struct nl_msg *m, size_t len)
 {
 	size_t at = NLMSG_ALIGN(m->head.nlmsg_len);
+	/* Of the whole; the compiler takes m->bytes for the head, which lies in
+	 * the same place, and warns of its end. */
+	char *start = (char *)m;
 
 	if (m->full || len > NL_ROOM - at) {
 		m->full = true;
 		return NULL;
 	}
-	(void)memset(m->bytes + at, 0, MIN_OF(NLMSG_ALIGN(len), NL_ROOM - at));
+	(void)memset(start + at, 0, MIN_OF(NLMSG_ALIGN(len), NL_ROOM - at));
 	m->head.nlmsg_len = (uint32_t)(at + len);
-	return m->bytes + at;
+	return start + at;
 }
 
 void nl_begin(struct nl_msg *m, uint16_t type, uint16_t flags, const void *head,
