@@ -4,6 +4,7 @@
  * request gets its answer, none ends the process. */
 
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "microvm/jail.h"
@@ -187,8 +188,10 @@ TEST(every_request_is_served_behind_the_filter)
 	REQUIRE(scratch_write(&t->dir, "file", "text") &&
 		symlinkat("file", t->dir.fd, "link") == 0);
 	pid = fork();
+	/* By hand: before _exit() ASan asks for its signal stack, which the
+	 * filter does not know. */
 	if (pid == 0)
-		_exit(confined(t));
+		(void)syscall(SYS_exit_group, confined(t));
 	REQUIRE(pid > 0 && waitpid(pid, &status, 0) == pid);
 	CHECK(WIFEXITED(status));
 	CHECK_INT(status, 0);
