@@ -37,6 +37,11 @@ static bool has_terminal(const struct launch *l)
 	return l->process->terminal;
 }
 
+static bool waits_for_start(const struct launch *l)
+{
+	return l->start_fifo >= 0;
+}
+
 static bool has_user_namespace(const struct launch *l)
 {
 	return plan_owns(l->plan, NS_USER);
@@ -86,6 +91,7 @@ static const struct step init_steps[] = {
 	{ "program",         rt_step_program,            always                 }, /* as the user: found means executable */
 	{ "seccomp late",    rt_step_seccomp_late,       always                 }, /* as close to the program as can be */
 	{ "ready",           rt_step_ready,              always                 },
+	{ "kept",            rt_step_kept,               waits_for_start        }, /* before it outlives the runtime */
 	{ "start",           rt_step_await_start,        always                 },
 	{ "start hooks",     rt_step_start_hooks,        rt_launch_has_hooks    },
 };

@@ -344,6 +344,17 @@ int rt_step_ready(struct child *c, struct err *e)
 	return sync_send(c->end, SYNC_READY, (int)c->refused, e);
 }
 
+/* What waits for "start" may wait for days: without the lock, or nobody could
+ * delete it when its runtime was killed. */
+int rt_step_kept(struct child *c, struct err *e)
+{
+	int r = sync_wait(c->end, SYNC_KEPT, NULL, e);
+
+	if (r == 0)
+		(void)close(c->l->locked);
+	return r;
+}
+
 int rt_step_await_start(struct child *c, struct err *e)
 {
 	struct launch *l = c->l;

@@ -73,6 +73,7 @@ int rt_step_seccomp_late(struct child *c, struct err *e);
 int rt_step_limits(struct child *c, struct err *e);
 int rt_step_user(struct child *c, struct err *e);
 int rt_step_ready(struct child *c, struct err *e);
+int rt_step_kept(struct child *c, struct err *e);
 int rt_step_await_start(struct child *c, struct err *e);
 int rt_step_start_hooks(struct child *c, struct err *e);
 

@@ -262,7 +262,10 @@ int rt_launch_finish(struct launch *l, struct err *e)
 	r = sync_wait(l->sync, SYNC_READY, &refused, e);
 	if (r < 0)
 		return explain(l, r, e);
-	return adjust(l, (unsigned int)refused, e);
+	r = adjust(l, (unsigned int)refused, e);
+	if (r == 0 && l->start_fifo >= 0)
+		r = sync_send(l->sync, SYNC_KEPT, 0, e);
+	return r;
 }
 
 int rt_launch_go(struct launch *l, struct err *e)

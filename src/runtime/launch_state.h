@@ -30,6 +30,7 @@ struct launch {
 	uint32_t preserve_fds;
 	uint32_t listen_fds;
 	int seccomp_cache; /* folder, or -1; is closed with the launch */
+	int locked;	   /* create: the folder that the runtime has locked */
 	int start_fifo;	   /* create: where the child waits, and */
 	int result_fifo;   /* where it reports; else -1 */
 	bool new_keyring;
@@ -66,9 +67,10 @@ struct launch {
 #define LAUNCH_INIT                                                            \
 	{                                                                      \
 		.init_pidfd = -1, .stdio = { -1, -1, -1 },                     \
-		.seccomp_cache = -1, .start_fifo = -1, .result_fifo = -1,      \
-		.sync = -1, .netns = -1, .child_end = -1, .procfd = -1,        \
-		.root_tree = -1, .ns_fds = { -1, -1, -1, -1, -1, -1, -1, -1 }, \
+		.seccomp_cache = -1, .locked = -1, .start_fifo = -1,           \
+		.result_fifo = -1, .sync = -1, .netns = -1, .child_end = -1,   \
+		.procfd = -1, .root_tree = -1,                                 \
+		.ns_fds = { -1, -1, -1, -1, -1, -1, -1, -1 },                  \
                                                                                \
 		.idmap_userns = -1, .pidfd = -1, .console = -1, .listener = -1 \
 	}

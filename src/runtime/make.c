@@ -262,6 +262,7 @@ static int open_fifos(struct make *m, struct err *e)
 
 	if (!m->waits)
 		return 0;
+	m->launch.locked = m->dir;
 	r = make_fifo(m->dir, ENV_START, &m->launch.start_fifo, e);
 	if (r < 0)
 		return r;

@@ -10,11 +10,17 @@
 #include "base/fd.h"
 
 static const char *const step_names[SYNC_N_] = {
-	[SYNC_FAILED] = "failed",     [SYNC_CLONED] = "cloned",
-	[SYNC_MAPPED] = "mapped",     [SYNC_CONSOLE] = "console",
-	[SYNC_ROOTFS] = "rootfs",     [SYNC_HOOKED] = "hooked",
-	[SYNC_LISTENER] = "listener", [SYNC_TAKEN] = "taken",
-	[SYNC_READY] = "ready",	      [SYNC_GO] = "go",
+	[SYNC_FAILED] = "failed",
+	[SYNC_CLONED] = "cloned",
+	[SYNC_MAPPED] = "mapped",
+	[SYNC_CONSOLE] = "console",
+	[SYNC_ROOTFS] = "rootfs",
+	[SYNC_HOOKED] = "hooked",
+	[SYNC_LISTENER] = "listener",
+	[SYNC_TAKEN] = "taken",
+	[SYNC_READY] = "ready",
+	[SYNC_KEPT] = "kept",
+	[SYNC_GO] = "go",
 };
 
 static const char *name_of(uint32_t step)

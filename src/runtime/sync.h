@@ -24,6 +24,7 @@
  *	SYNC_TAKEN ------------------->
  *		    <-----------------	SYNC_READY (limits it could not set)
  *	those limits, scheduling
+ *	SYNC_KEPT (create) ----------->	lets go of the lock
  *	SYNC_GO, or the FIFO --------->	startContainer hooks, execve
  *		    <-----------------	end of file: it runs; or SYNC_FAILED
  *
@@ -33,7 +34,9 @@
  *
  * create: the child waits on the FIFO "start" in the state's folder and
  * answers on the FIFO "result"; both were opened before the clone. The process
- * that runs "start" speaks the same packets over them.
+ * that runs "start" speaks the same packets over them. Until SYNC_KEPT it ends
+ * with its runtime, and holds the runtime's lock as long: who finds a create
+ * that was killed finds either a container that waits, or none.
  */
 #include "base/err.h"
 
@@ -47,6 +50,7 @@ enum sync_step {
 	SYNC_LISTENER,
 	SYNC_TAKEN,
 	SYNC_READY,
+	SYNC_KEPT,
 	SYNC_GO,
 	SYNC_N_,
 };

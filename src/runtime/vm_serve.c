@@ -273,6 +273,8 @@ int rt_vm_serve(struct child *c, struct err *e)
 	int r;
 
 	r = rt_host_listen(h, c->l->vm->listener, e);
+	if (r == 0 && c->l->start_fifo >= 0)
+		r = rt_step_kept(c, e);
 	if (r == 0)
 		r = await_start(c, h, e);
 	if (r == 0)

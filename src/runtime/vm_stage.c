@@ -17,9 +17,9 @@ int rt_step_vm_descriptors(struct child *c, struct err *e)
 {
 	const struct launch *l = c->l;
 	const int keep[] = {
-		c->end,		  l->start_fifo,   l->result_fifo,
-		l->procfd,	  l->root_tree,	   l->vm->kernel,
-		l->vm->initramfs, l->vm->listener, log_fd(),
+		c->end,		 l->locked,    l->start_fifo, l->result_fifo,
+		l->procfd,	 l->root_tree, l->vm->kernel, l->vm->initramfs,
+		l->vm->listener, log_fd(),
 	};
 	int used[ARRAY_SIZE(keep) + 64];
 	size_t n = 0;
