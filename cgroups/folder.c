@@ -2,6 +2,8 @@
 #include "cgroups/folder.h"
 
 #include <errno.h>
+#include <linux/limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,6 +35,61 @@ static void mark(const char *path, char as)
 	log_debug("cgroup '%s' cannot be marked as ours", path);
 }
 
+/*
+ * A process can be killed between mkdir() and the mark; the first takes long
+ * enough for that to happen. So a group is announced on its parent until it has
+ * its mark: "trusted.moat.made.NAME".
+ */
+static char *notice(const char *path, const char *mark,
+		    char ret_name[XATTR_NAME_MAX + 1])
+{
+	const char *slash = strrchr(path, '/');
+	int n = snprintf(ret_name, XATTR_NAME_MAX + 1, "%s.%s", mark,
+			 slash ? slash + 1 : path);
+
+	if (!slash || n > XATTR_NAME_MAX)
+		return NULL;
+	return strndup(path, (size_t)(slash - path));
+}
+
+static void announce(const char *path, char as)
+{
+	char name[XATTR_NAME_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		autofree char *parent = notice(path, marks[i], name);
+
+		if (parent && setxattr(parent, name, &as, 1, 0) == 0)
+			return;
+	}
+}
+
+static void withdraw(const char *path)
+{
+	char name[XATTR_NAME_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		autofree char *parent = notice(path, marks[i], name);
+
+		if (parent && removexattr(parent, name) == 0)
+			return;
+	}
+}
+
+/* 0: it was not. */
+static char announced_as(const char *path)
+{
+	char name[XATTR_NAME_MAX + 1], as;
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		autofree char *parent = notice(path, marks[i], name);
+
+		if (parent && getxattr(parent, name, &as, sizeof(as)) > 0)
+			return as;
+	}
+	return 0;
+}
+
 /* 0: by somebody else. */
 static char made_as(const char *path)
 {
@@ -42,7 +99,7 @@ static char made_as(const char *path)
 		if (getxattr(path, marks[i], &as, sizeof(as)) > 0)
 			return as;
 	}
-	return 0;
+	return announced_as(path);
 }
 
 bool cg_folder_ours(const char *path)
@@ -61,10 +118,12 @@ void cg_folder_prune(const char *path)
 	autofree char *group = strdup(path);
 	char *slash;
 
+	withdraw(path);
 	while (group && (slash = strrchr(group, '/')) && slash > group) {
 		*slash = '\0';
 		if (made_as(group) != AS_PARENT || rmdir(group) < 0)
 			break;
+		withdraw(group);
 	}
 }
 
@@ -72,10 +131,21 @@ void cg_folder_prune(const char *path)
 static int make_one(const char *path, bool last, cg_folder_fn made, void *arg,
 		    struct err *e)
 {
-	if (mkdir(path, GROUP_MODE) < 0)
-		return errno == EEXIST ? 0
-				       : err_errno(e, "make cgroup '%s'", path);
-	mark(path, last ? FOR_ITSELF : AS_PARENT);
+	const char as = last ? FOR_ITSELF : AS_PARENT;
+
+	if (access(path, F_OK) == 0)
+		return 0;
+	announce(path, as);
+	if (mkdir(path, GROUP_MODE) < 0) {
+		int code = errno;
+
+		withdraw(path);
+		errno = code;
+		return code == EEXIST ? 0
+				      : err_errno(e, "make cgroup '%s'", path);
+	}
+	mark(path, as);
+	withdraw(path);
 	if (made) {
 		int r = made(arg, path, e);
 
