@@ -11,10 +11,9 @@
 #include "base/cleanup.h"
 #include "microvm/fuse_priv.h"
 
-#define MINOR_MIN   31	  /* Linux 5.4: the first with virtio-fs */
-#define INIT_SIZE   16	  /* of fuse_init_in before 7.36 */
-#define NAME_MAX_   255	  /* bytes */
-#define SPARE_FILES 1024U /* for whatever is no node */
+#define MINOR_MIN 31  /* Linux 5.4: the first with virtio-fs */
+#define INIT_SIZE 16  /* of fuse_init_in before 7.36 */
+#define NAME_MAX_ 255 /* bytes */
 
 /* What we understand; the guest may take a part of it. */
 #define INIT_FLAGS                                                             \
