@@ -24,6 +24,8 @@ MUST_CHECK int str_to_u64_base(const char *s, int base, uint64_t *ret);
 /* "512m", "1.5g", "4096", "2KiB", "1tb": powers of 1024. -ERANGE on overflow.
  */
 MUST_CHECK int str_to_bytes(const char *s, uint64_t *ret);
+/* "02:00:5e:10:00:ff", with two digits each. */
+MUST_CHECK int str_to_mac(const char *s, uint8_t ret[6]);
 /* "1.5" with at most 9 places -> 1500000000 billionths. */
 MUST_CHECK int str_to_nano(const char *s, uint64_t *ret);
 

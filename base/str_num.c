@@ -52,6 +52,23 @@ int str_to_u64_base(const char *s, int base, uint64_t *ret)
 	return 0;
 }
 
+int str_to_mac(const char *s, uint8_t ret[6])
+{
+	uint8_t mac[6];
+
+	for (size_t i = 0; i < sizeof(mac); i++, s += 2) {
+		if (i > 0 && *s++ != ':')
+			return -EINVAL;
+		if (digit_of(s[0]) >= 16 || digit_of(s[1]) >= 16)
+			return -EINVAL;
+		mac[i] = (uint8_t)(digit_of(s[0]) << 4 | digit_of(s[1]));
+	}
+	if (*s)
+		return -EINVAL;
+	memcpy(ret, mac, sizeof(mac));
+	return 0;
+}
+
 int str_to_u64(const char *s, uint64_t *ret)
 {
 	return str_to_u64_base(s, 10, ret);

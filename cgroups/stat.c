@@ -215,8 +215,8 @@ int cg_stat_text(int dirfd, const char *file, char **ret, struct err *e)
 	return 0;
 }
 
-struct cg_io_stat *cg_stat_device(struct cg_stat *s, uint32_t major,
-				  uint32_t minor)
+static struct cg_io_stat *device_entry(struct cg_stat *s, uint32_t major,
+				       uint32_t minor)
 {
 	struct cg_io_stat *v;
 
@@ -230,6 +230,22 @@ struct cg_io_stat *cg_stat_device(struct cg_stat *s, uint32_t major,
 	s->io.v = v;
 	v[s->io.n] = (struct cg_io_stat){ .major = major, .minor = minor };
 	return &v[s->io.n++];
+}
+
+int cg_stat_device(struct cg_stat *s, char *word, struct cg_io_stat **ret,
+		   struct err *e)
+{
+	char *minor = strchr(word, ':');
+	uint32_t major_no, minor_no;
+
+	*ret = NULL;
+	if (!minor)
+		return 0;
+	*minor++ = '\0';
+	if (str_to_u32(word, &major_no) < 0 || str_to_u32(minor, &minor_no) < 0)
+		return 0;
+	*ret = device_entry(s, major_no, minor_no);
+	return *ret ? 0 : err_nomem(e);
 }
 
 /* "hugepages-2048kB" -> "2MB" */

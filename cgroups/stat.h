@@ -35,9 +35,10 @@ MUST_CHECK int cg_stat_pressure(int dirfd, const char *file,
 MUST_CHECK int cg_stat_text(int dirfd, const char *file, char **ret,
 			    struct err *e);
 
-/* The entry of a device, made when it is new; NULL: out of memory. */
-struct cg_io_stat *cg_stat_device(struct cg_stat *s, uint32_t major,
-				  uint32_t minor);
+/* The entry of the device "8:0", made when it is new; NULL for what is no
+ * device. Writes into word. */
+MUST_CHECK int cg_stat_device(struct cg_stat *s, char *word,
+			      struct cg_io_stat **ret, struct err *e);
 
 /* Huge page sizes of the kernel as files are named ("2MB"), one call each. */
 MUST_CHECK int cg_stat_page_sizes(int (*fn)(void *arg, const char *size,

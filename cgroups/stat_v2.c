@@ -82,22 +82,6 @@ static void io_word(struct cg_io_stat *io, char *word)
 	}
 }
 
-static int io_device(struct cg_stat *s, char *word, struct cg_io_stat **ret,
-		     struct err *e)
-{
-	char *minor = strchr(word, ':');
-	uint32_t major_no, minor_no;
-
-	*ret = NULL;
-	if (!minor)
-		return 0;
-	*minor++ = '\0';
-	if (str_to_u32(word, &major_no) < 0 || str_to_u32(minor, &minor_no) < 0)
-		return 0;
-	*ret = cg_stat_device(s, major_no, minor_no);
-	return *ret ? 0 : err_nomem(e);
-}
-
 /* "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6". Some kernels put
  * devices without traffic in front of it on the same line. */
 static int io_line(struct cg_stat *s, char *line, struct err *e)
@@ -109,7 +93,7 @@ static int io_line(struct cg_stat *s, char *line, struct err *e)
 	for (char *word = strtok_r(line, " ", &save); word && r == 0;
 	     word = strtok_r(NULL, " ", &save)) {
 		if (!strchr(word, '='))
-			r = io_device(s, word, &io, e);
+			r = cg_stat_device(s, word, &io, e);
 		else if (io)
 			io_word(io, word);
 	}

@@ -110,29 +110,29 @@ static int per_cpu(int fd, struct cg_stat *s, struct err *e)
 }
 
 /* "8:0 Read 4096"; other operations, and the totals, are sums of these. */
-static int io_line(struct cg_stat *s, const char *line, bool bytes,
-		   struct err *e)
+static int io_line(struct cg_stat *s, char *line, bool bytes, struct err *e)
 {
-	unsigned int major_no, minor_no;
-	struct cg_io_stat *io;
+	char *save = NULL, *word = strtok_r(line, " ", &save);
+	const char *op = word ? strtok_r(NULL, " ", &save) : NULL;
+	const char *number = op ? strtok_r(NULL, " ", &save) : NULL;
+	struct cg_io_stat *io = NULL;
 	uint64_t value;
-	char op[16];
+	int r = 0;
 
-	if (sscanf(line, "%u:%u %15s %" SCNu64, &major_no, &minor_no, op,
-		   &value) != 4)
+	if (!number || str_to_u64(number, &value) < 0)
 		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(io_ops); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(io_ops) && r == 0; i++) {
 		void *p;
 
 		if (!str_eq(op, io_ops[i].op))
 			continue;
-		io = cg_stat_device(s, major_no, minor_no);
-		if (!io)
-			return err_nomem(e);
+		r = cg_stat_device(s, word, &io, e);
+		if (r < 0 || !io)
+			break;
 		p = (char *)io + (bytes ? io_ops[i].bytes : io_ops[i].count);
 		*(uint64_t *)p = value;
 	}
-	return 0;
+	return r;
 }
 
 static int io_file(int fd, const char *file, bool bytes, struct cg_stat *s,

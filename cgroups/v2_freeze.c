@@ -25,18 +25,20 @@
 
 static bool is_kernels(const char *tid)
 {
-	char path[64], text[512];
-	unsigned int flags = 0;
-	const char *rest;
+	char path[64], text[512], *save = NULL;
+	const char *word;
+	uint64_t flags;
+	char *rest;
 
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/stat", tid);
 	if (fd_read_small_at(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return false;
 	/* Its name may have anything in it. */
 	rest = strrchr(text, ')');
-	return rest &&
-	       sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
-	       (flags & PF_KTHREAD);
+	word = rest ? strtok_r(rest, " ", &save) : NULL;
+	for (int i = 0; i < 7 && word; i++)
+		word = strtok_r(NULL, " ", &save);
+	return word && str_to_u64(word, &flags) == 0 && (flags & PF_KTHREAD);
 }
 
 /* Where it sleeps: do_freezer_trap(), or what that was inlined into. */

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/loop.h"
+#include "base/str.h"
 #include "microvm/virtio.h"
 #include "microvm/vm_config.h"
 
@@ -310,16 +311,9 @@ static int prepare_tap(struct net *n, struct err *e)
 
 static int set_mac(struct net *n, const char *mac, struct err *e)
 {
-	char extra;
-
 	if (!mac)
 		return 0;
-	if (strlen(mac) != 17 ||
-	    sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c",
-		   &n->config.mac[0], &n->config.mac[1], &n->config.mac[2],
-		   &n->config.mac[3], &n->config.mac[4], &n->config.mac[5],
-		   &extra) != 6 ||
-	    n->config.mac[0] & 1)
+	if (str_to_mac(mac, n->config.mac) < 0 || n->config.mac[0] & 1)
 		return err_set(e, -EINVAL, "'%s' is no address for a card",
 			       mac);
 	n->dev.offered |= 1ULL << VIRTIO_NET_F_MAC;

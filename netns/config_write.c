@@ -28,10 +28,7 @@ static int parse_ip(const char *text, struct ip *ret, struct err *e)
 
 static int parse_mac(const char *text, uint8_t ret[6], struct err *e)
 {
-	char extra;
-
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &ret[0],
-		   &ret[1], &ret[2], &ret[3], &ret[4], &ret[5], &extra) != 6)
+	if (str_to_mac(text, ret) < 0)
 		return err_set(e, -EINVAL, "'%.64s' is no link's address",
 			       text);
 	return 0;

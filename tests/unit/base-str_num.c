@@ -223,6 +223,33 @@ TEST(a_range_that_is_not_wanted_ends_the_rest)
 	CHECK_STR(got.text, "[1 1][13 13]");
 }
 
+TEST(an_address_of_a_link_has_six_pairs_of_digits)
+{
+	static const char *const no[] = {
+		"",
+		"02:00:5e:10:00",
+		"02:00:5e:10:00:",
+		"02:00:5e:10:00:f",
+		"2:00:5e:10:00:ff",
+		"02:00:5e:10:00:ff:",
+		"02:00:5e:10:00:ff0",
+		"02:00:5e:10:00:fg",
+		"02-00-5e-10-00-ff",
+		" 2:00:5e:10:00:ff",
+		"+2:00:5e:10:00:ff",
+		"02:00:5e:10:00:ff ",
+	};
+	static const uint8_t want[6] = { 2, 0, 0x5e, 0x10, 0, 0xff };
+	uint8_t mac[6] = { 0 };
+
+	CHECK_INT(str_to_mac("02:00:5e:10:00:Ff", mac), 0);
+	CHECK(memcmp(mac, want, sizeof(mac)) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
+		if (!CHECK_INT(str_to_mac(no[i], mac), -EINVAL))
+			tap_note("'%s'", no[i]);
+	CHECK(memcmp(mac, want, sizeof(mac)) == 0);
+}
+
 static const struct tap_test tests[] = {
 	TAP(unsigned_numbers_are_digits_and_nothing_else),
 	TAP(signed_numbers_reach_both_ends),
@@ -233,6 +260,7 @@ static const struct tap_test tests[] = {
 	TAP(ranges_are_called_in_order),
 	TAP(hostile_ranges_are_refused),
 	TAP(a_range_that_is_not_wanted_ends_the_rest),
+	TAP(an_address_of_a_link_has_six_pairs_of_digits),
 };
 
 int main(void)
