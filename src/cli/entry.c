@@ -22,10 +22,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "base/prefault.h"
 
 #define SELF	 "/proc/self/exe"
 #define VARIABLE "MOAT_LIBEXECDIR="
@@ -184,6 +187,11 @@ __attribute__((noinline)) static void execute_again(uintptr_t *block, int fd)
 		execute(fd, argv, env);
 }
 
+static void prefault(struct prefault p, int how)
+{
+	(void)call(SYS_madvise, (long)p.at, (long)p.len, how, 0, 0);
+}
+
 void cmd_entry_protect(uintptr_t *block)
 {
 	struct statfs fs;
@@ -192,9 +200,13 @@ void cmd_entry_protect(uintptr_t *block)
 	fs.f_flags = 0;
 	if (!will_protect((char *const *)(block + 1)) ||
 	    call(SYS_geteuid, 0, 0, 0, 0, 0) != 0 ||
-	    call(SYS_statfs, (long)SELF, (long)&fs, 0, 0, 0) != 0 ||
-	    fs.f_flags & ST_RDONLY)
+	    call(SYS_statfs, (long)SELF, (long)&fs, 0, 0, 0) != 0)
 		return;
+	if (fs.f_flags & ST_RDONLY) {
+		/* It is us again, and we stay. */
+		prefault(prefault_data(), MADV_POPULATE_WRITE);
+		return;
+	}
 	fd = detached_mount();
 	if (fd < 0)
 		return;

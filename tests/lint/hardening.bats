@@ -30,7 +30,10 @@ setup()
 	if ! grep -qsx "ENTRY_TRUE=''" "$build/config.log"; then
 		skip "this build has no such code"
 	fi
-	[[ $(nm --undefined-only "$object" | awk '{ print $2 }') == _start ]]
+	# Where it goes on, and what the linker says of the program's data.
+	run nm --undefined-only "$object"
+	[[ $(awk '{ print $2 }' <<<"$output" | LC_ALL=C sort | xargs) == \
+		"__init_array_start _start edata" ]]
 	readelf -rW "$object" | awk '
 		/^Relocation section/ { code = /\.rela\.(text|rodata|data)/ }
 		code && $3 ~ /_R?(64|32S|.*GOT.*|.*TPOFF.*)$/ { print; bad = 1 }
