@@ -8,7 +8,8 @@
  * touched anyway is asked for at once.
  *
  *	code	from the page cache; after a fork the child has none of it
- *	data	what relocations write to, each page a private copy
+ *	stack	after a fork, each page becomes a private copy
+ *	data	what relocations write to
  *
  * madvise() refuses both before Linux 5.14: they are an advantage, never a
  * need. The symbols are the linker's; hidden, they are found without a
@@ -45,6 +46,14 @@ static inline struct prefault prefault_between(const char *from, const char *to)
 static inline struct prefault prefault_code(void)
 {
 	return prefault_between(prefault_code_start_, prefault_code_end_);
+}
+
+/* Where the caller's frames are, and those of what it will call. */
+static inline struct prefault prefault_stack(void)
+{
+	const char *here = __builtin_frame_address(0);
+
+	return prefault_between(here - 16384, here + 4096);
 }
 
 static inline struct prefault prefault_data(void)

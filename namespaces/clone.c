@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/prefault.h"
 
 /* clang-format off */
 const struct ns_info ns_info[NS_KIND_N_] = {
@@ -80,6 +82,20 @@ static int clone_failed(int code, uint64_t flags, struct err *e)
 	return err_errno(e, "clone");
 }
 
+/*
+ * The parent's pages of code are not inherited, its stack is only until it is
+ * written to: nearly each call would be a page fault. At once, for the way
+ * back to the caller has some, too.
+ */
+static void prefault_child(void)
+{
+	struct prefault code = prefault_code();
+	struct prefault stack = prefault_stack();
+
+	(void)madvise((void *)code.at, code.len, MADV_POPULATE_READ);
+	(void)madvise((void *)stack.at, stack.len, MADV_POPULATE_WRITE);
+}
+
 pid_t ns_fork(const struct ns_clone *c, struct err *e)
 {
 	struct clone_args args = { .flags = c->flags };
@@ -101,6 +117,8 @@ pid_t ns_fork(const struct ns_clone *c, struct err *e)
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0)
 		return clone_failed(errno, args.flags, e);
+	if (pid == 0)
+		prefault_child();
 	if (pid > 0 && c->ret_pidfd)
 		*c->ret_pidfd = pidfd;
 	return (pid_t)pid;

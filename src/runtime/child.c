@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/runtime/child.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/prefault.h"
 #include "src/runtime/child_steps.h"
 #include "src/runtime/sync.h"
 
@@ -143,22 +141,12 @@ int rt_run_steps(struct child *c, const struct step *steps, size_t n,
 	return 0;
 }
 
-/* The parent's pages of code are not inherited: nearly each call would be a
- * page fault. */
-static void prefault_our_code(void)
-{
-	struct prefault code = prefault_code();
-
-	(void)madvise((void *)code.at, code.len, MADV_POPULATE_READ);
-}
-
 void rt_child(struct launch *l)
 {
 	struct child c = { .l = l, .end = l->child_end, .root = -1 };
 	struct err e = { 0 };
 	int r;
 
-	prefault_our_code();
 	/* Our copy of the runtime's end would hide its death from us. */
 	(void)close(l->sync);
 
