@@ -274,8 +274,8 @@ struct cg;
 
 /*
  * Makes the group, enables the controllers that the limits need on the way
- * down, applies the limits. A group that exists is taken when it is empty and
- * not frozen, else -EBUSY. On failure what was made is removed again.
+ * down, applies the limits. A group that exists is taken when it is empty, else
+ * -EBUSY; so is one that is frozen, or lies below a frozen one. On failure what was made is removed again.
  */
 MUST_CHECK int cg_create(const struct cg_config *config,
 			 const struct cg_limits *limits, struct cg **ret,
@@ -359,6 +359,7 @@ MUST_CHECK int cg_wait_empty(struct cg *cg, int timeout_ms, struct err *e);
 /* They return when it is so. A freeze that times out is undone. */
 MUST_CHECK int cg_freeze(struct cg *cg, int timeout_ms, struct err *e);
 MUST_CHECK int cg_thaw(struct cg *cg, int timeout_ms, struct err *e);
+/* By itself, or by a group above it. */
 MUST_CHECK int cg_frozen(struct cg *cg, bool *ret, struct err *e);
 
 /* Removes the group with those below it, retrying for timeout_ms while the

@@ -74,8 +74,12 @@ static int v2_path(struct cg *cg, const struct making *m, struct err *e)
 static int make_v2(struct cg *cg, const struct making *m, struct err *e)
 {
 	bool shared = m->config->envelope || cg->unit.name;
+	int r;
 
-	return cg_v2_make(cg->mount, cg->path, shared, &cg->fd, &cg->made, e);
+	r = cg_v2_make(cg->mount, cg->path, shared, &cg->fd, &cg->made, e);
+	if (r == 0 && !m->config->envelope)
+		r = cg_v2_check_thawed(cg->mount, cg->path, e);
+	return r;
 }
 
 static struct cg_v1_place v1_place(const struct cg *cg, const struct making *m)
@@ -85,6 +89,7 @@ static struct cg_v1_place v1_place(const struct cg *cg, const struct making *m)
 		.relative = m->place.relative,
 		.membership = m->membership,
 		.shared = m->config->envelope || cg->unit.name,
+		.may_be_frozen = m->config->envelope,
 	};
 }
 

@@ -72,7 +72,15 @@ static int check_vacant(int fd, const char *path, struct err *e)
 	if (n > 0 || n == -EFBIG)
 		return err_set(e, -EBUSY, "cgroup '%s' holds processes already",
 			       path);
-	n = fd_read_small_at(fd, "freezer.state", text, sizeof(text));
+	return 0;
+}
+
+/* By itself, or by a group above it: then one that was just made is, too. */
+static int check_thawed(int fd, const char *path, struct err *e)
+{
+	char text[32];
+	ssize_t n = fd_read_small_at(fd, "freezer.state", text, sizeof(text));
+
 	if (n > 0 && !str_eq(text, "THAWED"))
 		return err_set(e, -EBUSY, "cgroup '%s' is frozen", path);
 	return 0;
@@ -124,6 +132,8 @@ static int make_group(struct cg_v1 *v1, const struct cg_v1_mount *m,
 		r = fd = open_group(path, e);
 	if (r >= 0 && !made && !place->shared)
 		r = check_vacant(fd, path, e);
+	if (r >= 0 && !place->may_be_frozen)
+		r = check_thawed(fd, path, e);
 	if (r >= 0)
 		r = append(v1, m->controllers, m->names, path, steal_fd(&fd),
 			   e);

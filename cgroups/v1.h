@@ -59,6 +59,7 @@ struct cg_v1_place {
 	bool relative;		/* to our own group in each hierarchy */
 	const char *membership; /* /proc/self/cgroup when relative */
 	bool shared;		/* others may be in it */
+	bool may_be_frozen;	/* nobody is to enter it */
 };
 
 /* Where the group of that place is seen. */

@@ -99,21 +99,28 @@ int cg_v1_freeze(const struct cg_v1 *v1, bool on, int timeout_ms, struct err *e)
 		       timeout_ms);
 }
 
-int cg_v1_frozen(const struct cg_v1 *v1, bool *ret, struct err *e)
+static int is_freezing(int fd, const char *file, struct err *e)
 {
 	char text[8];
-	int fd = cg_v1_fd(v1, CG_CTL_FREEZER);
-	ssize_t n;
+	ssize_t n = fd_read_small_at(fd, file, text, sizeof(text));
 
-	*ret = false;
-	if (fd < 0)
-		return 0;
-	n = fd_read_small_at(fd, "freezer.self_freezing", text, sizeof(text));
 	if (n < 0)
-		return err_set(e, (int)n, "read 'freezer.self_freezing': %s",
+		return err_set(e, (int)n, "read '%s': %s", file,
 			       strerrordesc_np((int)-n));
-	*ret = text[0] == '1';
-	return 0;
+	return text[0] == '1';
+}
+
+/* By itself, or by a group above it. */
+int cg_v1_frozen(const struct cg_v1 *v1, bool *ret, struct err *e)
+{
+	int fd = cg_v1_fd(v1, CG_CTL_FREEZER), r = 0;
+
+	if (fd >= 0)
+		r = is_freezing(fd, "freezer.self_freezing", e);
+	if (fd >= 0 && r == 0)
+		r = is_freezing(fd, "freezer.parent_freezing", e);
+	*ret = r > 0;
+	return MIN_OF(r, 0);
 }
 
 /* Frozen processes of v1 do not even die: freeze so that nobody can fork,

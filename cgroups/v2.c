@@ -39,8 +39,6 @@ static int check_vacant(int fd, const char *path, struct err *e)
 	if (ev.populated)
 		return err_set(e, -EBUSY, "cgroup '%s' holds processes already",
 			       path);
-	if (ev.frozen)
-		return err_set(e, -EBUSY, "cgroup '%s' is frozen", path);
 	return 0;
 }
 
@@ -150,6 +148,26 @@ static bool to_parent(char *path, const char *mount)
 		return false;
 	*slash = '\0';
 	return true;
+}
+
+int cg_v2_check_thawed(const char *mount, const char *path, struct err *e)
+{
+	autofree char *group = strdup(path);
+
+	if (!group)
+		return err_nomem(e);
+	do {
+		autofree char *file = str_printf("%s/cgroup.freeze", group);
+		char text[8];
+
+		if (!file)
+			return err_nomem(e);
+		if (fd_read_small_at(AT_FDCWD, file, text, sizeof(text)) > 0 &&
+		    text[0] == '1')
+			return err_set(e, -EBUSY, "cgroup '%s' is frozen",
+				       group);
+	} while (to_parent(group, mount));
+	return 0;
 }
 
 /* Puts the next part back that to_parent() cut off. */

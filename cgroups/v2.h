@@ -9,11 +9,15 @@
 
 /*
  * Makes the folder path (absolute, below mount), parents too, and opens it
- * O_PATH. One that is there is taken when it is empty and not frozen, or when
- * shared says that others may be in it. *ret_made: it was not there.
+ * O_PATH. One that is there is taken when it is empty, or when shared says
+ * that others may be in it. *ret_made: it was not there.
  */
 MUST_CHECK int cg_v2_make(const char *mount, const char *path, bool shared,
 			  int *ret_fd, bool *ret_made, struct err *e);
+/* Who enters a frozen group stands still before he has done anything, and so
+ * does he below one: -EBUSY, with the name of that group. */
+MUST_CHECK int cg_v2_check_thawed(const char *mount, const char *path,
+				  struct err *e);
 MUST_CHECK int cg_v2_open(const char *path, int *ret_fd, struct err *e);
 
 /* Has ctl available in the group path: enabled in each group above that does

@@ -84,15 +84,24 @@ int cg_v2_freeze(int fd, bool on, int timeout_ms, struct err *e)
 	return r;
 }
 
+/* By itself, or by a group above it. */
 int cg_v2_frozen(int fd, bool *ret, struct err *e)
 {
+	struct cg_events ev;
 	char text[8];
 	ssize_t n = fd_read_small_at(fd, "cgroup.freeze", text, sizeof(text));
+	int r;
 
 	if (n < 0)
 		return err_set(e, (int)n, "read 'cgroup.freeze': %s",
 			       strerrordesc_np((int)-n));
 	*ret = text[0] == '1';
+	if (*ret)
+		return 0;
+	r = cg_events_read(fd, &ev, e);
+	if (r < 0)
+		return cg_tree_gone(fd) ? 0 : r;
+	*ret = ev.frozen;
 	return 0;
 }
 

@@ -159,6 +159,39 @@ TEST(a_frozen_group_is_not_taken)
 	delete_it(cg);
 }
 
+/* Whoever were started in it would stand still before his first step. */
+TEST(below_a_frozen_group_none_is_made)
+{
+	autofree char *top = group_path(""), *below = NULL;
+	const struct cg_config outer = { .path = top, .envelope = true };
+	struct cg_config inner = { 0 };
+	struct cg *tenant = NULL, *cg = NULL;
+	struct err e = { 0 };
+	bool frozen = false;
+	pid_t pid;
+
+	NEED_GROUPS();
+	below = str_printf("%s/box", top);
+	inner.path = below;
+	REQUIRE_OK(cg_create(&outer, &no_limits, &tenant, &e), &e);
+	REQUIRE_OK(cg_create(&inner, &no_limits, &cg, &e), &e);
+	pid = start(cg, for_ever);
+	CHECK_OK(cg_freeze(tenant, WAIT_MS, &e), &e);
+	CHECK_OK(cg_frozen(cg, &frozen, &e), &e);
+	CHECK(frozen);
+	CHECK_INT(cg_thaw(cg, 50, &e), -ETIMEDOUT);
+	CHECK_HAS(e.text, "a group above is frozen");
+	CHECK_OK(cg_thaw(tenant, WAIT_MS, &e), &e);
+	CHECK_OK(cg_signal_all(cg, SIGTERM, &e), &e);
+	CHECK_INT(ended(pid), SIGTERM);
+	delete_it(cg);
+	CHECK_OK(cg_freeze(tenant, WAIT_MS, &e), &e);
+	CHECK_INT(cg_create(&inner, &no_limits, &cg, &e), -EBUSY);
+	CHECK_HAS(e.text, "is frozen");
+	CHECK_OK(cg_thaw(tenant, WAIT_MS, &e), &e);
+	delete_it(tenant);
+}
+
 /* --- groups below ---------------------------------------------------------*/
 
 TEST(groups_that_the_container_made_go_with_it)
@@ -323,6 +356,7 @@ static const struct tap_test tests[] = {
 	TAP(what_was_frozen_runs_on_after_a_thaw_with_systemd),
 	TAP(a_group_in_use_is_not_taken),
 	TAP(a_frozen_group_is_not_taken),
+	TAP(below_a_frozen_group_none_is_made),
 	TAP(groups_that_the_container_made_go_with_it),
 	TAP(groups_that_the_container_made_go_with_it_with_systemd),
 	TAP(deep_nests_are_removed),

@@ -188,6 +188,40 @@ run_in() # GROUP COMMAND...: as a member of it
 	loginctl disable-linger "u$test_id"
 }
 
+# --- frozen groups -----------------------------------------------------------
+
+# Cloned into one, the container would not take its first step.
+@test "in a frozen group no container is started, with both drivers" {
+	local group
+	for driver in cgroupfs systemd; do
+		make_bundle box '{}' true
+		group=$top
+		[[ $driver == cgroupfs ]] ||
+			group=/sys/fs/cgroup/system.slice/moat-box-$test_id.scope
+		mkdir "$group"
+		echo 1 >"$group/cgroup.freeze"
+		run timeout -k 1 100 "$MOAT_BUILD/moat-oci" \
+			--root "$BATS_TEST_TMPDIR/oci" --cgroup-manager "$driver" \
+			run --bundle "$BATS_TEST_TMPDIR/box" "box-$test_id"
+		[[ $status -eq 1 ]]
+		[[ $output == *"cgroup '$group' is frozen"* ]]
+		[[ $driver == systemd || ! -e $group/box ]]
+		rmdir "$group" || wait_for 10 test ! -e "$group"
+	done
+}
+
+@test "a container in a frozen group counts as paused, and nobody joins it" {
+	mkdir "$top"
+	start_bundle box '{}' sleep 1000
+	echo 1 >"$top/cgroup.freeze"
+	wait_for 10 grep -q "frozen 1" "$top/box/cgroup.events"
+	[[ $(oci state "box-$test_id" | jq -r .status) == paused ]]
+	oci_fails exec "box-$test_id" true
+	[[ $output == *"is paused"* ]]
+	echo 0 >"$top/cgroup.freeze"
+	oci exec "box-$test_id" true
+}
+
 # --- a systemd that does not answer ------------------------------------------
 
 ended_with_1() # PID
