@@ -58,6 +58,7 @@ int fd_read_exact(int fd, void *buf, size_t len)
 struct slurp {
 	char *text;
 	size_t len, size, max;
+	bool regular; /* and nothing else is read */
 };
 
 static void slurp_done(struct slurp *s)
@@ -110,6 +111,8 @@ static int slurp_all(struct slurp *s, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	if (!S_ISREG(st.st_mode) && s->regular)
+		return -EMEDIUMTYPE;
 	if (S_ISREG(st.st_mode) && st.st_size > 0) {
 		if ((uint64_t)st.st_size > s->max)
 			return -EFBIG;
@@ -129,9 +132,13 @@ static int slurp_all(struct slurp *s, int fd)
 	return 0;
 }
 
-static int read_all(int fd, size_t max, char **ret, size_t *ret_len)
+static int read_all(int fd, size_t max, bool regular, char **ret,
+		    size_t *ret_len)
 {
-	_cleanup_(slurp_done) struct slurp s = { .max = max };
+	_cleanup_(slurp_done) struct slurp s = {
+		.max = max,
+		.regular = regular,
+	};
 	int r = slurp_all(&s, fd);
 
 	if (r < 0)
@@ -144,22 +151,35 @@ static int read_all(int fd, size_t max, char **ret, size_t *ret_len)
 
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len, struct err *e)
 {
-	int r = read_all(fd, max, ret, ret_len);
+	int r = read_all(fd, max, false, ret, ret_len);
 
 	if (r == -EFBIG)
 		return err_set(e, r, "read: more than %zu bytes", max);
 	return r < 0 ? err_code(e, r, "read") : 0;
 }
 
+static int not_regular(const char *path, struct err *e)
+{
+	return err_set(e, -EINVAL, "'%s' is not a regular file", path);
+}
+
+/*
+ * The name is somebody else's to fill, a container's even: nothing that could
+ * keep us waiting, or never ends, is read. A socket cannot be opened at all.
+ */
 int fd_read_file_at(int dirfd, const char *path, size_t max, char **ret,
 		    size_t *ret_len, struct err *e)
 {
-	autoclose int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	autoclose int fd = openat(dirfd, path,
+				  O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	int r;
 
 	if (fd < 0)
-		return err_errno(e, "open '%s'", path);
-	r = read_all(fd, max, ret, ret_len);
+		return errno == ENXIO ? not_regular(path, e)
+				      : err_errno(e, "open '%s'", path);
+	r = read_all(fd, max, true, ret, ret_len);
+	if (r == -EMEDIUMTYPE)
+		return not_regular(path, e);
 	if (r == -EFBIG)
 		return err_set(e, r, "'%s' has more than %zu bytes", path, max);
 	return r < 0 ? err_code(e, r, "read '%s'", path) : 0;

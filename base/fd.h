@@ -24,7 +24,8 @@ MUST_CHECK int fd_read_exact(int fd, void *buf, size_t len);
 MUST_CHECK int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len,
 			   struct err *e);
 
-/* The same by name. dirfd may be AT_FDCWD. ret_len may be NULL. */
+/* The same by name, of a regular file; anything else is refused, and nobody is
+ * waited for. dirfd may be AT_FDCWD. ret_len may be NULL. */
 MUST_CHECK int fd_read_file_at(int dirfd, const char *path, size_t max,
 			       char **ret, size_t *ret_len, struct err *e);
 

@@ -43,10 +43,30 @@ TEST(a_file_over_the_limit_is_refused)
 	REQUIRE(scratch_init(&s) && scratch_write(&s, "f", "12345"));
 	CHECK_INT(fd_read_file_at(s.fd, "f", 4, &text, NULL, &e), -EFBIG);
 	CHECK_STR(e.text, "'f' has more than 4 bytes");
-	CHECK_INT(fd_read_file_at(AT_FDCWD, "/dev/zero", 9000, &text, NULL, &e),
-		  -EFBIG);
 	CHECK_INT(fd_read_file_at(s.fd, "none", 4, &text, NULL, &e), -ENOENT);
 	CHECK_STR(e.text, "open 'none': No such file or directory");
+	CHECK(!text);
+}
+
+/* None of them may keep the reader waiting, and /dev/zero has no end. */
+TEST(what_is_no_regular_file_is_refused_by_name)
+{
+	static const char *const names[] = { "fifo", "folder", "socket",
+					     "/dev/zero", "/dev/tty" };
+	_cleanup_(scratch_done) struct scratch s = SCRATCH_INIT;
+	struct err e = { 0 };
+	char *text = NULL;
+
+	REQUIRE(scratch_init(&s));
+	REQUIRE(mkfifoat(s.fd, "fifo", 0600) == 0);
+	REQUIRE(mkdirat(s.fd, "folder", 0700) == 0);
+	REQUIRE(mknodat(s.fd, "socket", S_IFSOCK | 0600, 0) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		CHECK_INT(fd_read_file_at(s.fd, names[i], 99, &text, NULL, &e),
+			  -EINVAL);
+		CHECK_HAS(e.text, names[i]);
+		CHECK_HAS(e.text, "' is not a regular file");
+	}
 	CHECK(!text);
 }
 
@@ -308,6 +328,7 @@ static const struct tap_test tests[] = {
 	TAP(a_file_is_read_whole_and_ends_with_a_nul),
 	TAP(an_empty_file_is_an_empty_text),
 	TAP(a_file_over_the_limit_is_refused),
+	TAP(what_is_no_regular_file_is_refused_by_name),
 	TAP(kernel_files_that_say_size_0_are_read_to_their_end),
 	TAP(a_pipe_is_read_until_it_is_closed),
 	TAP(an_exact_read_notices_an_early_end),

@@ -294,7 +294,8 @@ TEST(a_file_is_named_by_its_path)
 	CHECK_INT(json_read_file_at(s.fd, "none", &all_table, &a, &e), -ENOENT);
 	CHECK_STR(e.text, "open 'none': No such file or directory");
 	CHECK_INT(json_read_file_at(AT_FDCWD, "/dev/zero", &all_table, &a, &e),
-		  -EFBIG);
+		  -EINVAL);
+	CHECK_STR(e.text, "'/dev/zero' is not a regular file");
 }
 
 TEST(any_value_may_be_kept_as_it_is)
