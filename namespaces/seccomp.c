@@ -189,6 +189,9 @@ static int check_words(const struct ns_seccomp *s, struct err *e)
 	STRV_FOREACH(flag, s->flags)
 		if (index_of(ns_seccomp_flags_known, *flag) < 0)
 			return err_set(e, -EINVAL, "unknown flag '%s'", *flag);
+	if (s->listener_metadata && !s->listener_path)
+		return err_set(e, -EINVAL,
+			       "listenerMetadata without a listenerPath");
 	return 0;
 }
 
@@ -266,7 +269,8 @@ int ns_seccomp_compile(const struct ns_seccomp *s, int cachefd,
 		r = ns_seccomp_build(s, &bpf, e);
 		if (r < 0)
 			return r;
-		if (cachefd >= 0)
+		/* What was warned of is warned of again. */
+		if (cachefd >= 0 && r == 0)
 			ns_seccomp_cache_write(cachefd, key, &bpf);
 	}
 	ret->bpf.v = (uint8_t *)bpf.v;

@@ -188,10 +188,28 @@ static int add_call(scmp_filter_ctx ctx, uint32_t action, int number,
 	return seccomp_rule_add_array(ctx, action, number, n, cmp);
 }
 
+static bool lets_through(uint32_t action)
+{
+	return action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG;
+}
+
+/*
+ * Profiles name what other libraries and kernels know: to leave that out is
+ * harmless where it would be allowed, and where all that has no rule is
+ * forbidden. But who lets all through except what he names must be told.
+ */
+static bool must_be_told(uint32_t default_action, uint32_t action)
+{
+	return lets_through(default_action) && !lets_through(action);
+}
+
+/* 1: a name was left out, and that was told. */
 static int add_rule(scmp_filter_ctx ctx, const struct ns_seccomp_rule *rule,
 		    uint32_t default_action, struct err *e)
 {
 	uint32_t action = action_code(rule->action, &rule->errno_ret);
+	bool tell = must_be_told(default_action, action);
+	int told = 0;
 
 	/* Says nothing new, and libseccomp refuses it. */
 	if (action == default_action)
@@ -200,15 +218,17 @@ static int add_rule(scmp_filter_ctx ctx, const struct ns_seccomp_rule *rule,
 		int number = seccomp_syscall_resolve_name(*name), r;
 
 		if (number == __NR_SCMP_ERROR) {
-			log_debug("seccomp: no system call '%s' is known",
-				  *name);
+			log_at(tell ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+			       "seccomp: unknown system call '%.64s' is left out",
+			       *name);
+			told = told || tell;
 			continue;
 		}
 		r = add_call(ctx, action, number, rule);
 		if (r < 0)
 			return err_code(e, r, "rule for '%s'", *name);
 	}
-	return 0;
+	return told;
 }
 
 /* --- ENOSYS for what is newer than the profile ----------------------------*/
@@ -273,14 +293,17 @@ static int make_stub(const struct ns_seccomp *s, struct ns_bpf *ret)
 static int fill(scmp_filter_ctx ctx, const struct ns_seccomp *s,
 		uint32_t default_action, struct err *e)
 {
-	int r = add_archs(ctx, s, e);
+	int r = add_archs(ctx, s, e), told = 0;
 
-	for (size_t i = 0; i < s->rules.n && r >= 0; i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s->rules.n; i++) {
 		r = add_rule(ctx, &s->rules.v[i], default_action, e);
 		if (r < 0)
-			r = err_wrap(e, r, "syscalls: [%zu]", i);
+			return err_wrap(e, r, "syscalls: [%zu]", i);
+		told = told || r;
 	}
-	return r;
+	return told;
 }
 
 /* What libseccomp writes to a file, behind the stub. */
@@ -324,18 +347,18 @@ int ns_seccomp_build(const struct ns_seccomp *s, struct ns_bpf *ret,
 	uint32_t action = action_code(s->default_action, &s->default_errno_ret);
 	_cleanup_(auto_release) scmp_filter_ctx ctx = seccomp_init(action);
 	struct ns_bpf stub = { 0 };
-	int r;
+	int r, told;
 
 	if (!ctx)
 		return err_set(e, -EINVAL,
 			       "libseccomp refuses the default action '%s'",
 			       s->default_action);
-	r = fill(ctx, s, action, e);
-	if (r < 0)
-		return r;
+	told = fill(ctx, s, action, e);
+	if (told < 0)
+		return told;
 	if (make_stub(s, &stub) < 0)
 		return err_nomem(e);
 	r = export(ctx, &stub, ret, e);
 	free(stub.v);
-	return r;
+	return r < 0 ? r : told;
 }

@@ -53,7 +53,8 @@ struct ns_seccomp_last {
 MUST_CHECK int ns_seccomp_stub(const struct ns_seccomp_last *v, size_t n,
 			       struct ns_bpf *ret);
 
-/* By libseccomp. *ret is the caller's to free. */
+/* By libseccomp. *ret is the caller's to free. 1: the program lacks something,
+ * and a warning has said what. */
 MUST_CHECK int ns_seccomp_build(const struct ns_seccomp *s, struct ns_bpf *ret,
 				struct err *e);
 

@@ -216,3 +216,26 @@ for n in (165, 600):
 	nothing_left
 	refuses 'del(.linux.seccomp.listenerPath)' "linux: seccomp: "
 }
+
+# Not once only, for what is compiled is kept.
+@test "an unknown system call is told where all else is let through" {
+	local action
+
+	for _ in 1 2; do
+		profile '{ syscalls: [ { names: [ "no_such_call", "mkdir", "mkdirat" ],
+			action: "SCMP_ACT_ERRNO" } ] }'
+		run inside 'mkdir /made'
+		says "warning: seccomp: unknown system call 'no_such_call' is left out"
+		says "Operation not permitted"
+	done
+	for action in SCMP_ACT_ALLOW SCMP_ACT_LOG; do
+		edit --arg a "$action" '.linux.seccomp.syscalls[0].action = $a'
+		[[ -z $(inside true 2>&1) ]]
+	done
+}
+
+@test "metadata without a listener is refused" {
+	profile '{ listenerMetadata: "x" }'
+	refused
+	says "linux: seccomp: listenerMetadata without a listenerPath"
+}
