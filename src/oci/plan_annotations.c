@@ -166,6 +166,8 @@ int plan_add_annotations(struct plan_draft *d, struct err *e)
 	if (d->ctx->isolation_vm || d->spec->vm)
 		d->plan->isolation = PLAN_VM;
 	for (size_t i = 0; i < a->n; i++) {
+		if (!a->keys[i][0])
+			return err_set(e, -EINVAL, "an empty key");
 		if (!str_starts(a->keys[i], PREFIX))
 			continue;
 		r = take(d, a->keys[i], a->values[i], e);

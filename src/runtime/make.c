@@ -88,6 +88,21 @@ static int find_notify_dir(struct make *m, struct err *e)
 	return m->notify_dir ? 0 : err_nomem(e);
 }
 
+/* The first that would notice is the child, in the middle of a mount. */
+static int check_root(const struct ns_root *root, struct err *e)
+{
+	struct stat st;
+
+	if (root->layers)
+		return 0;
+	if (stat(root->path, &st) < 0)
+		return err_errno(e, "root: path: '%s'", root->path);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, -ENOTDIR, "root: path: '%s' is not a folder",
+			       root->path);
+	return 0;
+}
+
 static int decide(struct make *m, const struct spec *spec, struct err *e)
 {
 	struct plan_context ctx = {
@@ -107,6 +122,8 @@ static int decide(struct make *m, const struct spec *spec, struct err *e)
 	int r;
 
 	r = plan_make(spec, &ctx, &m->plan, e);
+	if (r >= 0)
+		r = check_root(&m->plan.root, e);
 	return r < 0 ? err_wrap(e, r, "%s", config_name(m)) : 0;
 }
 
