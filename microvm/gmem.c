@@ -63,8 +63,11 @@ int gmem_init(struct gmem *m, const struct vm_memory *c, struct err *e)
 
 	/* At least one page stays inaccessible before and behind. */
 	start = round_up((uint64_t)(uintptr_t)map + GMEM_PAGE, ALIGNMENT);
+	/* Reserved here and now, or it would be a SIGBUS at the first touch of
+	 * the page that there is none for. */
 	if (m->huge)
-		flags |= MAP_HUGETLB | (21 << MAP_HUGE_SHIFT);
+		flags = (flags & ~MAP_NORESERVE) | MAP_HUGETLB |
+			21 << MAP_HUGE_SHIFT;
 	if (c->populate)
 		flags |= MAP_POPULATE;
 	host = mmap((char *)map + (start - (uint64_t)(uintptr_t)map), c->bytes,

@@ -126,6 +126,9 @@ static int start_all(struct vm_qemu *q, struct vm_monitor *m, struct err *e)
 
 	if (q->c->shares.n > VM_SHARES_MAX)
 		return err_set(e, -E2BIG, "more than %d shares", VM_SHARES_MAX);
+	if (q->c->cpus.n > 0)
+		return err_set(e, -ENOTSUP,
+			       "it cannot keep vCPUs on chosen CPUs");
 	if (q->c->initrd_fds.n > 1)
 		return err_set(e, -ENOTSUP, "qemu takes one initramfs only");
 	m->log = vm_log_new(e);

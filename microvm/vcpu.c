@@ -273,10 +273,13 @@ int vcpu_start(struct vcpu *v, int host_cpu, struct err *e)
 	(void)pthread_attr_destroy(&attr);
 	if (r != 0) {
 		gate_leave(v->shared->gate);
-		return err_set(e, -r, "start the thread of vCPU %u%s: %s",
-			       v->index,
-			       host_cpu >= 0 ? " on its host CPU" : "",
-			       strerrordesc_np(r));
+		if (host_cpu >= 0)
+			return err_set(
+				e, -r,
+				"start the thread of vCPU %u on its host CPU %d: %s",
+				v->index, host_cpu, strerrordesc_np(r));
+		return err_set(e, -r, "start the thread of vCPU %u: %s",
+			       v->index, strerrordesc_np(r));
 	}
 	v->started = true;
 	return 0;

@@ -227,6 +227,29 @@ static int annotate(struct spec *s, const char *key, const char *value,
 	return 0;
 }
 
+/* What is said twice, by us or by the user, is refused when it is read. */
+static int set_annotations(const struct eng_run *run, struct spec *s,
+			   struct err *e)
+{
+	STRV_FOREACH(a, run->annotations) {
+		const char *value = strchr(*a, '=');
+		autofree char *key = NULL;
+		int r;
+
+		if (!value || value == *a)
+			return err_set(e, -EINVAL,
+				       "--annotation '%s' is not KEY=VALUE",
+				       *a);
+		key = strndup(*a, (size_t)(value - *a));
+		if (!key)
+			return err_nomem(e);
+		r = annotate(s, key, value + 1, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int set_root(const struct eng_run *run, const struct eng_bundle *b,
 		    struct spec *s, struct err *e)
 {
@@ -295,6 +318,8 @@ static int fill(const struct eng_run *run, const struct eng_bundle *b,
 		r = set_root(run, b, s, e);
 	if (r >= 0)
 		r = set_isolation(run, s, e);
+	if (r >= 0)
+		r = set_annotations(run, s, e);
 	return r < 0 ? r : 0;
 }
 

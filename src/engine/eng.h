@@ -45,6 +45,7 @@ struct eng_run {
 	const char *user;   /* name or number, ":" group */
 	int network;	    /* enum eng_network */
 	const char *kernel; /* of a micro-VM */
+	char **annotations; /* KEY=VALUE, or NULL */
 };
 
 /* The exit status of the program (0..255), or a negative errno; of those,

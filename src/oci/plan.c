@@ -85,12 +85,22 @@ static const struct json_field rdt_fields[] = {
 const struct json_table plan_rdt_table =
 	JSON_TABLE(struct plan_rdt, rdt_fields);
 
+const char *const plan_huge_names[] = {
+	[PLAN_HUGE_ADVISE] = "advise",
+	[PLAN_HUGE_NEVER] = "never",
+	[PLAN_HUGE_RESERVE] = "reserve",
+	NULL,
+};
+
 static const struct json_field vm_fields[] = {
 	JSON_STR(struct plan_vm, kernel, "kernel"),
 	JSON_STR(struct plan_vm, initrd, "initrd"),
 	JSON_STR(struct plan_vm, cmdline, "cmdline"),
 	JSON_STR(struct plan_vm, backend, "backend"),
 	JSON_U32(struct plan_vm, vcpus, "vcpus"),
+	JSON_U32V(struct plan_vm, pin, "pin"),
+	JSON_ENUM(struct plan_vm, huge, "huge", plan_huge_names),
+	JSON_BOOL(struct plan_vm, ksm, "ksm"),
 	JSON_U64(struct plan_vm, memory, "memory"),
 	JSON_U64(struct plan_vm, overhead, "overhead"),
 	JSON_U32(struct plan_vm, timeout_ms, "timeoutMs"),

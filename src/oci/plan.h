@@ -104,17 +104,29 @@ struct plan_rdt {
 extern const struct json_table plan_rdt_table;
 
 /* What a micro-VM needs besides; from vm.* of config.json and annotations. */
+/* Which pages of the host a guest's memory is made of. */
+enum plan_huge {
+	PLAN_HUGE_ADVISE, /* transparent ones where the host has them */
+	PLAN_HUGE_NEVER,
+	PLAN_HUGE_RESERVE, /* hugetlbfs ones, or an error */
+};
+
 struct plan_vm {
-	char *kernel;	     /* file, or NULL: the newest installed */
-	char *initrd;	     /* NULL: ours */
-	char *cmdline;	     /* appended to ours */
-	char *backend;	     /* "auto", "kvm", "qemu" */
-	uint32_t vcpus;	     /* from the CPU limit */
+	char *kernel;	/* file, or NULL: the newest installed */
+	char *initrd;	/* NULL: ours */
+	char *cmdline;	/* appended to ours */
+	char *backend;	/* "auto", "kvm", "qemu" */
+	uint32_t vcpus; /* from the CPU limit */
+	/* Host CPUs: vCPU i stays on pin[i % n]. Empty: wherever. */
+	struct json_u32v pin;
+	int huge;	     /* enum plan_huge */
+	bool ksm;	     /* the host may merge equal pages of guests */
 	uint64_t memory;     /* guest RAM in bytes, from the memory limit */
 	uint64_t overhead;   /* what the cgroup gets on top of it */
 	uint32_t timeout_ms; /* for the agent to report */
 	bool network; /* its namespace may have links: they are the guest's */
 };
+extern const char *const plan_huge_names[];
 extern const struct json_table plan_vm_table;
 
 struct plan {

@@ -94,6 +94,57 @@ static int take_memory(struct plan_draft *d, const char *v, struct err *e)
 	return take_bytes(v, &d->vm_memory.v, e);
 }
 
+#define CPUS_MAX 1024 /* as many as the C library has a mask for */
+
+static int add_cpus(void *arg, uint64_t first, uint64_t last)
+{
+	struct json_u32v *list = arg;
+	uint32_t *grown;
+
+	if (list->n + (last - first) >= CPUS_MAX)
+		return -E2BIG;
+	grown = realloc(list->v,
+			(list->n + (last - first) + 1) * sizeof(*list->v));
+	if (!grown)
+		return -ENOMEM;
+	list->v = grown;
+	for (uint64_t cpu = first; cpu <= last; cpu++)
+		list->v[list->n++] = (uint32_t)cpu;
+	return 0;
+}
+
+static int take_pin(struct plan_draft *d, const char *v, struct err *e)
+{
+	int r = str_each_range(v, CPUS_MAX - 1, add_cpus, &d->plan->vm.pin);
+
+	if (r == -ENOMEM)
+		return err_nomem(e);
+	if (r < 0 || d->plan->vm.pin.n == 0)
+		return err_set(e, -EINVAL,
+			       "'%.64s' is not a list of CPUs like 0-3,6", v);
+	return 0;
+}
+
+static int take_huge(struct plan_draft *d, const char *v, struct err *e)
+{
+	for (int i = 0; plan_huge_names[i]; i++) {
+		if (!str_eq(v, plan_huge_names[i]))
+			continue;
+		d->plan->vm.huge = i;
+		return 0;
+	}
+	return err_set(e, -EINVAL,
+		       "'%.64s' is not one of advise, never, reserve", v);
+}
+
+static int take_ksm(struct plan_draft *d, const char *v, struct err *e)
+{
+	if (!str_eq(v, "true") && !str_eq(v, "false"))
+		return err_set(e, -EINVAL, "'%.64s' is not true or false", v);
+	d->plan->vm.ksm = str_eq(v, "true");
+	return 0;
+}
+
 static int take_cmdline(struct plan_draft *d, const char *v, struct err *e)
 {
 	if (strpbrk(v, "\n\r"))
@@ -125,6 +176,9 @@ static const struct key {
 	{ "vm.backend", take_backend },
 	{ "vm.vcpus", take_vcpus },
 	{ "vm.memory", take_memory },
+	{ "vm.pin", take_pin },
+	{ "vm.huge-pages", take_huge },
+	{ "vm.ksm", take_ksm },
 	{ "vm.cmdline", take_cmdline },
 	{ "vm.timeout", take_timeout },
 };

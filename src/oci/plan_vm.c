@@ -171,6 +171,38 @@ static int set_vcpus(const struct plan_draft *d, const struct opt_u32 *asked,
 	return 0;
 }
 
+struct cpu_search {
+	uint32_t cpu;
+	bool found;
+};
+
+static int search_range(void *arg, uint64_t first, uint64_t last)
+{
+	struct cpu_search *s = arg;
+
+	s->found |= s->cpu >= first && s->cpu <= last;
+	return 0;
+}
+
+/* Its cgroup would not let it run there. */
+static int check_pin(const struct plan_draft *d, struct err *e)
+{
+	const char *set = d->plan->limits.cpuset_cpus;
+	const struct json_u32v *pin = &d->plan->vm.pin;
+
+	for (size_t i = 0; set && i < pin->n; i++) {
+		struct cpu_search s = { .cpu = pin->v[i] };
+
+		if (str_each_range(set, UINT32_MAX, search_range, &s) == 0 &&
+		    !s.found)
+			return err_set(
+				e, -EINVAL,
+				"moat.vm.pin: CPU %u is not in the cpuset '%s'",
+				s.cpu, set);
+	}
+	return 0;
+}
+
 static uint64_t memory_from_limits(const struct plan_draft *d)
 {
 	const struct opt_i64 *max = &d->plan->limits.memory_max;
@@ -210,6 +242,8 @@ static int set_sizes(struct plan_draft *d, struct err *e)
 	if (!d->vm_memory.set && hw)
 		d->vm_memory = hw->memory;
 	r = set_vcpus(d, &d->vm_vcpus, e);
+	if (r == 0)
+		r = check_pin(d, e);
 	return r < 0 ? r : set_memory(d, &d->vm_memory, e);
 }
 

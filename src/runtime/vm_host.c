@@ -262,6 +262,32 @@ static int add_share(struct vm_config *c, int dir, struct err *e)
 	return c->shares.v[0].tag ? 0 : err_nomem(e);
 }
 
+static int fill_hardware(const struct plan_vm *p, struct vm_config *c,
+			 struct err *e)
+{
+	static const int huge[] = {
+		[PLAN_HUGE_ADVISE] = VM_HUGE_ADVISE,
+		[PLAN_HUGE_NEVER] = VM_HUGE_NEVER,
+		[PLAN_HUGE_RESERVE] = VM_HUGE_RESERVE,
+	};
+
+	c->vcpus = p->vcpus;
+	c->memory.bytes = p->memory;
+	c->memory.huge = huge[p->huge];
+	c->memory.ksm = p->ksm;
+	c->rng = true;
+	/* What is reserved is not given back. */
+	c->balloon = p->huge != PLAN_HUGE_RESERVE;
+	if (p->pin.n == 0)
+		return 0;
+	c->cpus.v = calloc(p->pin.n, sizeof(*c->cpus.v));
+	if (!c->cpus.v)
+		return err_nomem(e);
+	memcpy(c->cpus.v, p->pin.v, p->pin.n * sizeof(*c->cpus.v));
+	c->cpus.n = p->pin.n;
+	return 0;
+}
+
 /* "quiet": a console is slow, and its last lines shall be the trouble. */
 static int fill_config(const struct rt_vm *vm, struct vm_config *c, int share,
 		       struct err *e)
@@ -269,14 +295,14 @@ static int fill_config(const struct rt_vm *vm, struct vm_config *c, int share,
 	const struct plan_vm *p = &vm->host.vm;
 	int r;
 
-	c->vcpus = p->vcpus;
-	c->memory.bytes = p->memory;
 	c->kernel_fd = vm->kernel;
 	c->cmdline = str_printf("quiet panic=-1%s%s", p->cmdline ? " " : "",
 				p->cmdline ? p->cmdline : "");
 	if (!c->cmdline)
 		return err_nomem(e);
-	r = add_initrd(c, vm->initramfs, e);
+	r = fill_hardware(p, c, e);
+	if (r == 0)
+		r = add_initrd(c, vm->initramfs, e);
 	if (r == 0)
 		r = rt_vm_add_nics(vm, c, e);
 	return r < 0 ? r : add_share(c, share, e);

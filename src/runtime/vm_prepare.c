@@ -116,7 +116,8 @@ static int prepare_initramfs(struct rt_vm *vm, const struct vm_places *places,
 		.kernel = k,
 		.agent = agent,
 		.bus = { vm->backend->bus[0], vm->backend->bus[1] },
-		.needs = vm->backend->agent | VM_NEED_FS |
+		.needs = vm->backend->agent | VM_NEED_FS | VM_NEED_RNG |
+			 VM_NEED_BALLOON |
 			 (vm->host.vm.network ? VM_NEED_NET : 0),
 	};
 

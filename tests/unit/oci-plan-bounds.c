@@ -50,6 +50,7 @@ TEST(the_last_that_is_accepted)
 		{ .top = "\"vm\":{\"hwConfig\":{\"memory\":134217728,\"dtdevs\":[],\"iomems\":[],\"irqs\":[]}}" },
 		{ .top = "\"vm\":{\"hwConfig\":{\"memory\":8589934592}}" },
 		{ .top = NOTE("moat.vm.timeout", "0.001") },
+		{ .top = NOTE("moat.vm.pin", "0-1023") },
 		{ .top = "\"annotations\":{\"moat.rootfs.layers\":\"/a\",\"moat.rootfs.scratch\":\"/b\"}" },
 		{ .mounts = "{\"destination\":\"/m\",\"type\":\"devpts\",\"options\":[\"gid=5\"]}" },
 		{ .namespaces = USER, .os = MAPS(MAP("0", "0", "1"), MAP("0", "0", "1")),

@@ -131,12 +131,37 @@ TEST(defaults_of_a_machine)
 	(void)CHECK_INT(p.vm.timeout_ms, 60000);
 }
 
+TEST(vcpus_are_pinned_and_memory_is_what_was_asked_for)
+{
+	static const char limits[] = "\"cpu\":{\"cpus\":\"1-3\"}";
+	static const char notes[] =
+		"\"annotations\":{\"moat.vm.pin\":\"3,1-2\","
+		"\"moat.vm.huge-pages\":\"reserve\",\"moat.vm.ksm\":\"true\"},"
+		"\"vm\":{}";
+	static const uint32_t pin[] = { 3, 1, 2 };
+	_cleanup_(plan_done) struct plan p = { 0 }, q = { 0 };
+	struct err e = { 0 };
+
+	REQUIRE_OK(plan_vm(limits, notes, &test_machine, &p, &e), &e);
+	(void)CHECK_INT(p.vm.huge, PLAN_HUGE_RESERVE);
+	(void)CHECK(p.vm.ksm);
+	REQUIRE(p.vm.pin.n == ARRAY_SIZE(pin));
+	for (size_t i = 0; i < ARRAY_SIZE(pin); i++)
+		(void)CHECK_INT(p.vm.pin.v[i], pin[i]);
+
+	REQUIRE_OK(plan_vm("", "\"vm\":{}", &test_machine, &q, &e), &e);
+	(void)CHECK_INT(q.vm.huge, PLAN_HUGE_ADVISE);
+	(void)CHECK(!q.vm.ksm);
+	(void)CHECK_INT(q.vm.pin.n, 0);
+}
+
 static const struct tap_test tests[] = {
 	TAP(a_machine_is_as_large_as_its_limits),
 	TAP(what_is_asked_for_by_name_counts_before_limits),
 	TAP(a_machine_is_described_by_its_file_and_annotations),
 	TAP(a_container_needs_no_machine),
 	TAP(defaults_of_a_machine),
+	TAP(vcpus_are_pinned_and_memory_is_what_was_asked_for),
 };
 
 int main(void)

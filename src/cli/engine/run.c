@@ -19,6 +19,7 @@ struct run_opts {
 	const char *user;
 	int network;
 	const char *kernel;
+	char **annotations;
 };
 
 static const struct cmd_opt options[] = {
@@ -51,6 +52,8 @@ static const struct cmd_opt options[] = {
 		"run as, by name or number"),
 	OPT_CHOICE(0, "network", "KIND", struct run_opts, network,
 		   eng_network_names, "none (its own, with lo alone) or host"),
+	OPT_STRV(0, "annotation", "KEY=VALUE", struct run_opts, annotations,
+		 "a word to the runtime, as moat.vm.pin=0-3; repeatable"),
 	OPT_STR(0, "kernel", "FILE", struct run_opts, kernel,
 		"vmlinuz or vmlinux of a micro-VM, instead of the newest installed"),
 };
@@ -77,6 +80,7 @@ static int run_run(const struct cmd_call *call, struct err *e)
 		.user = o->user,
 		.network = o->network,
 		.kernel = o->kernel,
+		.annotations = o->annotations,
 	};
 	int r;
 
