@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "microvm/gmem.h"
+#include "microvm/image.h"
 
 #define MAX_SEGMENTS 64U
 /* Below are the tables that we write for the guest. */
@@ -13,10 +14,6 @@
 
 /* Linux's own limit, less the NUL. */
 #define CMDLINE_MAX 2047U
-
-/* Xen's note that names the 32-bit entry. */
-#define NOTE_PVH_ENTRY 18U
-static const char note_name[] = "Xen";
 
 static int read_header(const struct boot_file *f, Elf64_Ehdr *h, struct err *e)
 {
@@ -79,39 +76,6 @@ static int load_segment(const struct gmem *m, const struct boot_file *f,
 	return 0;
 }
 
-static size_t align4(size_t n)
-{
-	return (n + 3) & ~(size_t)3;
-}
-
-/* Looks for the PVH entry among the notes; 0 when there is none. */
-static uint64_t find_pvh(const uint8_t *notes, size_t len)
-{
-	size_t at = 0;
-
-	while (len - at >= sizeof(Elf64_Nhdr)) {
-		const uint8_t *name, *desc;
-		uint32_t entry = 0;
-		Elf64_Nhdr n;
-
-		memcpy(&n, notes + at, sizeof(n));
-		at += sizeof(n);
-		if (n.n_namesz > len || n.n_descsz > len ||
-		    align4(n.n_namesz) + align4(n.n_descsz) > len - at)
-			return 0;
-		name = notes + at;
-		desc = name + align4(n.n_namesz);
-		at += align4(n.n_namesz) + align4(n.n_descsz);
-		if (n.n_type != NOTE_PVH_ENTRY || n.n_descsz < sizeof(entry) ||
-		    n.n_namesz != sizeof(note_name) ||
-		    memcmp(name, note_name, sizeof(note_name)) != 0)
-			continue;
-		memcpy(&entry, desc, sizeof(entry));
-		return entry;
-	}
-	return 0;
-}
-
 static int read_notes(const struct boot_file *f, const Elf64_Phdr *p,
 		      uint64_t *ret_pvh, struct err *e)
 {
@@ -123,7 +87,7 @@ static int read_notes(const struct boot_file *f, const Elf64_Phdr *p,
 		return 0;
 	r = boot_read(f, p->p_offset, notes, p->p_filesz, e);
 	if (r == 0)
-		*ret_pvh = find_pvh(notes, p->p_filesz);
+		*ret_pvh = vm_elf_pvh(notes, p->p_filesz);
 	return r;
 }
 

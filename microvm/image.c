@@ -11,6 +11,10 @@
 #define MAX_SEGMENTS	 64
 #define LOAD_END	 (1ULL << 32)
 
+/* Xen's note that names the 32-bit entry. */
+#define NOTE_PVH_ENTRY 18U
+static const char note_name[] = "Xen";
+
 const char *const vm_packing_names[] = {
 	[VM_PACK_NONE] = "none", [VM_PACK_LZ4] = "lz4",
 	[VM_PACK_GZIP] = "gzip", [VM_PACK_XZ] = "xz",
@@ -175,8 +179,53 @@ static int check_segment(const Elf64_Phdr *s, size_t len, struct err *e)
 	return 0;
 }
 
-/* Only the entry's own segment makes sense of the entry: vmlinux has it as a
- * physical address. */
+static size_t align4(size_t n)
+{
+	return (n + 3) & ~(size_t)3;
+}
+
+uint64_t vm_elf_pvh(const void *data, size_t len)
+{
+	const uint8_t *notes = data;
+	size_t at = 0;
+
+	while (len - at >= sizeof(Elf64_Nhdr)) {
+		const uint8_t *name, *desc;
+		uint32_t entry = 0;
+		Elf64_Nhdr n;
+
+		memcpy(&n, notes + at, sizeof(n));
+		at += sizeof(n);
+		if (n.n_namesz > len || n.n_descsz > len ||
+		    align4(n.n_namesz) + align4(n.n_descsz) > len - at)
+			return 0;
+		name = notes + at;
+		desc = name + align4(n.n_namesz);
+		at += align4(n.n_namesz) + align4(n.n_descsz);
+		if (n.n_type != NOTE_PVH_ENTRY || n.n_descsz < sizeof(entry) ||
+		    n.n_namesz != sizeof(note_name) ||
+		    memcmp(name, note_name, sizeof(note_name)) != 0)
+			continue;
+		memcpy(&entry, desc, sizeof(entry));
+		return entry;
+	}
+	return 0;
+}
+
+/*
+ * vmlinux has its entry as a physical address, which lies in a segment. A
+ * kernel that has a virtual one there is entered by its note.
+ */
+static bool leads_into(const Elf64_Ehdr *h, const uint8_t *p, size_t len,
+		       const Elf64_Phdr *s)
+{
+	if (s->p_type == PT_LOAD)
+		return h->e_entry - s->p_paddr < s->p_filesz;
+	return s->p_type == PT_NOTE && s->p_offset <= len &&
+	       s->p_filesz <= len - s->p_offset &&
+	       vm_elf_pvh(p + s->p_offset, s->p_filesz) != 0;
+}
+
 static int check_segments(const uint8_t *p, size_t len, const Elf64_Ehdr *h,
 			  struct err *e)
 {
@@ -187,12 +236,10 @@ static int check_segments(const uint8_t *p, size_t len, const Elf64_Ehdr *h,
 		int r;
 
 		memcpy(&s, p + h->e_phoff + i * sizeof(s), sizeof(s));
-		if (s.p_type != PT_LOAD)
-			continue;
-		r = check_segment(&s, len, e);
+		r = s.p_type == PT_LOAD ? check_segment(&s, len, e) : 0;
 		if (r < 0)
 			return r;
-		entered |= h->e_entry - s.p_paddr < s.p_filesz;
+		entered |= leads_into(h, p, len, &s);
 	}
 	if (!entered)
 		return err_set(e, -ENOEXEC, "entry point outside the segments");

@@ -183,6 +183,28 @@ TEST(a_vmlinux_is_taken_as_it_is)
 	CHECK_STR(image.version, "6.12.3-amd64");
 }
 
+/* A note in the place of the text: "Xen", type 18, an address. */
+TEST(an_entry_outside_is_made_good_by_a_note_for_pvh)
+{
+	static const uint32_t note[] = { 4, 4, 18, 0x6e6558, 0x1000010 };
+	struct err e = { 0 };
+	struct elf f;
+
+	make_elf(&f);
+	f.h.e_entry = 0xffffffff81000000ULL;
+	f.h.e_phnum = 2;
+	f.s[1].p_type = PT_NOTE;
+	f.s[1].p_offset = offsetof(struct elf, text);
+	f.s[1].p_filesz = sizeof(note);
+	CHECK(vm_elf_check(&f, sizeof(f), NULL) == -ENOEXEC);
+	memcpy(f.text, note, sizeof(note));
+	CHECK_OK(vm_elf_check(&f, sizeof(f), &e), &e);
+	f.s[1].p_filesz--;
+	CHECK(vm_elf_check(&f, sizeof(f), NULL) == -ENOEXEC);
+	f.s[1].p_filesz = UINT64_MAX;
+	CHECK(vm_elf_check(&f, sizeof(f), NULL) == -ENOEXEC);
+}
+
 #define BREAK(f) static void f(struct elf *elf)
 
 BREAK(is_32_bit)
@@ -288,6 +310,7 @@ static const struct tap_test tests[] = {
 	TAP(short_files_are_refused),
 	TAP(a_version_that_could_be_a_path_is_none),
 	TAP(a_version_outside_the_set_up_code_is_none),
+	TAP(an_entry_outside_is_made_good_by_a_note_for_pvh),
 	TAP(a_vmlinux_is_taken_as_it_is),
 	TAP(an_elf_that_cannot_be_loaded_is_refused),
 };

@@ -37,6 +37,58 @@
 /* mov ebx, addr; mov dword [rbx], v: a word of 32 bits below 4 GiB */
 #define TOY_WRITE32(addr, v) 0xbb, TOY_32(addr), 0xc7, 0x03, TOY_32(v)
 
+/* What marks the 32-bit entry of a kernel that has no other. */
+struct toy_note {
+	Elf64_Nhdr head;
+	char name[4];
+	uint32_t entry;
+};
+
+/* As a BSD's: linked for high addresses, entered by the note. */
+static inline int toy_pvh_kernel(const void *code, size_t len)
+{
+	autoclose int fd = memfd_create("toy", MFD_CLOEXEC);
+	struct {
+		Elf64_Ehdr h;
+		Elf64_Phdr p[2];
+		struct toy_note note;
+	} f = {
+		.h = {
+			.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,
+				     ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			.e_type = ET_EXEC,
+			.e_machine = EM_X86_64,
+			.e_version = EV_CURRENT,
+			.e_entry = 0xffffffff80000000ULL + TOY_ENTRY,
+			.e_phoff = sizeof(f.h),
+			.e_ehsize = sizeof(f.h),
+			.e_phentsize = sizeof(f.p[0]),
+			.e_phnum = 2,
+		},
+		.p = {
+			{
+				.p_type = PT_LOAD,
+				.p_flags = PF_R | PF_X,
+				.p_offset = TOY_OFFSET,
+				.p_paddr = TOY_ENTRY,
+				.p_filesz = len,
+				.p_memsz = len,
+			},
+			{
+				.p_type = PT_NOTE,
+				.p_offset = offsetof(typeof(f), note),
+				.p_filesz = sizeof(f.note),
+			},
+		},
+		.note = { { 4, 4, 18 }, "Xen", TOY_ENTRY },
+	};
+
+	if (fd < 0 || pwrite(fd, &f, sizeof(f), 0) != sizeof(f) ||
+	    pwrite(fd, code, len, TOY_OFFSET) != (ssize_t)len)
+		return -1;
+	return steal_fd(&fd);
+}
+
 /* A file with the code as its only segment; -1 when it cannot be made. */
 static inline int toy_kernel(const void *code, size_t len)
 {
