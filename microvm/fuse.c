@@ -138,6 +138,8 @@ static const struct op {
 	[FUSE_RENAME2]      = { fuse_do_rename2, ARG(fuse_rename2_in), NAME | TEXT | CHANGES },
 	[FUSE_LSEEK]        = { fuse_do_lseek, ARG(fuse_lseek_in), NODELESS },
 	[FUSE_COPY_FILE_RANGE] = { fuse_do_copy_file_range, ARG(fuse_copy_file_range_in), NODELESS | CHANGES },
+	/* What follows is no name but what the guest's kernel calls it. */
+	[FUSE_TMPFILE]      = { fuse_do_tmpfile, ARG(fuse_create_in), CHANGES },
 	[FUSE_SYNCFS]       = { fuse_do_syncfs, .is = 0 },
 };
 /* clang-format on */

@@ -117,7 +117,36 @@ static int create_or_open(struct fuse *f, struct fuse_rq *rq,
 	return fd;
 }
 
-int fuse_do_create(struct fuse *f, struct fuse_rq *rq)
+/* A file without a name; the guest may give it one by FUSE_LINK. */
+static int create_nameless(struct fuse *f, struct fuse_rq *rq,
+			   struct fuse_entry_out *entry_out)
+{
+	const struct fuse_create_in *in = rq->arg;
+	int flags = fuse_open_flags(f, in->flags);
+	autoclose int fd = -1;
+	int r;
+
+	if (flags < 0)
+		return flags;
+	r = fuse_cred_begin(rq);
+	if (r < 0)
+		return r;
+	fd = openat(rq->node->fd, ".",
+		    (flags & ~O_TRUNC) | (int)(in->flags & O_EXCL) | O_TMPFILE |
+			    O_CLOEXEC,
+		    in->mode & 07777);
+	r = -errno;
+	fuse_cred_end();
+	if (fd < 0)
+		return r;
+	r = fuse_look_fd(f, rq->node, fd, entry_out);
+	return r < 0 ? r : steal_fd(&fd);
+}
+
+typedef int (*create_fn)(struct fuse *f, struct fuse_rq *rq,
+			 struct fuse_entry_out *entry_out);
+
+static int create(struct fuse *f, struct fuse_rq *rq, create_fn fn)
 {
 	struct {
 		struct fuse_entry_out entry;
@@ -125,13 +154,23 @@ int fuse_do_create(struct fuse *f, struct fuse_rq *rq)
 	} *out = fuse_reply_begin(f, sizeof(*out));
 	int fd, r;
 
-	fd = create_or_open(f, rq, &out->entry);
+	fd = fn(f, rq, &out->entry);
 	if (fd < 0)
 		return fd;
 	r = fuse_opened(f, fuse_node_get(f, out->entry.nodeid), fd, &out->open);
 	if (r < 0)
 		fuse_node_forget(f, out->entry.nodeid, 1);
 	return r < 0 ? r : (int)sizeof(*out);
+}
+
+int fuse_do_create(struct fuse *f, struct fuse_rq *rq)
+{
+	return create(f, rq, create_or_open);
+}
+
+int fuse_do_tmpfile(struct fuse *f, struct fuse_rq *rq)
+{
+	return create(f, rq, create_nameless);
 }
 
 /* --- names ----------------------------------------------------------------*/

@@ -106,6 +106,7 @@ int fuse_do_rename(struct fuse *f, struct fuse_rq *rq);
 int fuse_do_rename2(struct fuse *f, struct fuse_rq *rq);
 int fuse_do_link(struct fuse *f, struct fuse_rq *rq);
 int fuse_do_create(struct fuse *f, struct fuse_rq *rq);
+int fuse_do_tmpfile(struct fuse *f, struct fuse_rq *rq);
 int fuse_do_open(struct fuse *f, struct fuse_rq *rq);
 int fuse_do_read(struct fuse *f, struct fuse_rq *rq);
 int fuse_do_write(struct fuse *f, struct fuse_rq *rq);

@@ -302,6 +302,42 @@ TEST(a_file_is_created_written_and_read)
 	CHECK(scratch_holds(&t->dir, "file", ""));
 }
 
+/* The name that Linux sends is that of a root; it means nothing. */
+TEST(a_file_without_a_name_is_made_and_can_be_given_one)
+{
+	struct fuse_create_in in = { O_RDWR | O_TMPFILE, 0640, 0, 0 };
+	struct fuse_link_in link = { 0 };
+	struct fuse_entry_out entry;
+	struct fuse_open_out open;
+	struct stat st;
+
+	FUSE_BEGIN(t, false);
+	CHECK_INT(ASK_BOTH(t, FUSE_TMPFILE, FUSE_ROOT_ID, in, "/"), 0);
+	REQUIRE(t->reply_len == sizeof(entry) + sizeof(open));
+	memcpy(&entry, t->reply, sizeof(entry));
+	memcpy(&open, (const char *)t->reply + sizeof(entry), sizeof(open));
+	CHECK_INT(entry.attr.mode, S_IFREG | 0640);
+	CHECK_INT(entry.attr.nlink, 0);
+	CHECK_INT(write_at(t, open.fh, 0, "text"), 0);
+	CHECK_INT(look(t, FUSE_ROOT_ID, "name"), 0);
+
+	link.oldnodeid = entry.nodeid;
+	CHECK_INT(ASK_BOTH(t, FUSE_LINK, FUSE_ROOT_ID, link, "name"), 0);
+	CHECK_INT(fstatat(t->dir.fd, "name", &st, 0), 0);
+	CHECK_INT(st.st_size, 4);
+	CHECK_INT(st.st_nlink, 1);
+
+	/* One that says that it never will be. */
+	in.flags |= O_EXCL;
+	CHECK_INT(ASK_BOTH(t, FUSE_TMPFILE, FUSE_ROOT_ID, in, "/"), 0);
+	memcpy(&entry, t->reply, sizeof(entry));
+	link.oldnodeid = entry.nodeid;
+	CHECK_INT(ASK_BOTH(t, FUSE_LINK, FUSE_ROOT_ID, link, "other"), -ENOENT);
+	CHECK_INT(ASK_BOTH(t, FUSE_TMPFILE, look(t, FUSE_ROOT_ID, "name"), in,
+			   "/"),
+		  -ENOTDIR);
+}
+
 TEST(a_read_never_gives_more_than_there_is_room_for)
 {
 	uint64_t fh;
@@ -524,6 +560,7 @@ TEST(a_read_only_folder_stays_as_it_is)
 		{ FUSE_SETXATTR, FUSE_COMPAT_SETXATTR_IN_SIZE },
 		{ FUSE_REMOVEXATTR, 0 },
 		{ FUSE_CREATE, sizeof(struct fuse_create_in) },
+		{ FUSE_TMPFILE, sizeof(struct fuse_create_in) },
 		{ FUSE_FALLOCATE, sizeof(struct fuse_fallocate_in) },
 		{ FUSE_COPY_FILE_RANGE,
 		  sizeof(struct fuse_copy_file_range_in) },
@@ -565,6 +602,7 @@ static const struct tap_test tests[] = {
 	TAP(a_move_can_be_told_to_replace_nothing_or_to_exchange),
 	TAP(what_is_made_belongs_to_who_asked),
 	TAP(a_file_is_created_written_and_read),
+	TAP(a_file_without_a_name_is_made_and_can_be_given_one),
 	TAP(a_read_never_gives_more_than_there_is_room_for),
 	TAP(holes_are_found_and_ranges_copied),
 	TAP(what_the_guest_has_cached_is_kept_while_the_file_is_the_same),
