@@ -58,7 +58,11 @@ int fd_read_exact(int fd, void *buf, size_t len)
 struct slurp {
 	char *text;
 	size_t len, size, max;
-	bool regular; /* and nothing else is read */
+	enum {
+		ANY,
+		REGULAR,
+		REGULAR_OR_PIPE
+	} accept;
 };
 
 static void slurp_done(struct slurp *s)
@@ -98,6 +102,17 @@ static ssize_t slurp_some(struct slurp *s, int fd)
 	return s->len > s->max ? -EFBIG : n;
 }
 
+/* A pipe was opened without waiting for somebody who writes. From now on we
+ * do wait, for those that there are: without any it ends at once. */
+static int accept_kind(const struct slurp *s, int fd, mode_t mode)
+{
+	if (s->accept == ANY || S_ISREG(mode))
+		return 0;
+	if (s->accept != REGULAR_OR_PIPE || !S_ISFIFO(mode))
+		return -EMEDIUMTYPE;
+	return fcntl(fd, F_SETFL, O_RDONLY) < 0 ? -errno : 0;
+}
+
 /*
  * A regular file that ends where fstat() said has been read: no second
  * read(2) that gives 0. Kernel files say 0 and are read until they end.
@@ -111,8 +126,9 @@ static int slurp_all(struct slurp *s, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) && s->regular)
-		return -EMEDIUMTYPE;
+	r = accept_kind(s, fd, st.st_mode);
+	if (r < 0)
+		return r;
 	if (S_ISREG(st.st_mode) && st.st_size > 0) {
 		if ((uint64_t)st.st_size > s->max)
 			return -EFBIG;
@@ -132,26 +148,22 @@ static int slurp_all(struct slurp *s, int fd)
 	return 0;
 }
 
-static int read_all(int fd, size_t max, bool regular, char **ret,
-		    size_t *ret_len)
+static int read_all(struct slurp *s, int fd, char **ret, size_t *ret_len)
 {
-	_cleanup_(slurp_done) struct slurp s = {
-		.max = max,
-		.regular = regular,
-	};
-	int r = slurp_all(&s, fd);
+	int r = slurp_all(s, fd);
 
 	if (r < 0)
 		return r;
 	if (ret_len)
-		*ret_len = s.len;
-	*ret = steal_ptr(s.text);
+		*ret_len = s->len;
+	*ret = steal_ptr(s->text);
 	return 0;
 }
 
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len, struct err *e)
 {
-	int r = read_all(fd, max, false, ret, ret_len);
+	_cleanup_(slurp_done) struct slurp s = { .max = max, .accept = ANY };
+	int r = read_all(&s, fd, ret, ret_len);
 
 	if (r == -EFBIG)
 		return err_set(e, r, "read: more than %zu bytes", max);
@@ -163,12 +175,10 @@ static int not_regular(const char *path, struct err *e)
 	return err_set(e, -EINVAL, "'%s' is not a regular file", path);
 }
 
-/*
- * The name is somebody else's to fill, a container's even: nothing that could
- * keep us waiting, or never ends, is read. A socket cannot be opened at all.
- */
-int fd_read_file_at(int dirfd, const char *path, size_t max, char **ret,
-		    size_t *ret_len, struct err *e)
+/* Nothing is opened that could keep us waiting. A socket cannot be opened at
+ * all. */
+static int read_named(struct slurp *s, int dirfd, const char *path, char **ret,
+		      size_t *ret_len, struct err *e)
 {
 	autoclose int fd = openat(dirfd, path,
 				  O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -177,12 +187,35 @@ int fd_read_file_at(int dirfd, const char *path, size_t max, char **ret,
 	if (fd < 0)
 		return errno == ENXIO ? not_regular(path, e)
 				      : err_errno(e, "open '%s'", path);
-	r = read_all(fd, max, true, ret, ret_len);
+	r = read_all(s, fd, ret, ret_len);
 	if (r == -EMEDIUMTYPE)
 		return not_regular(path, e);
 	if (r == -EFBIG)
-		return err_set(e, r, "'%s' has more than %zu bytes", path, max);
+		return err_set(e, r, "'%s' has more than %zu bytes", path,
+			       s->max);
 	return r < 0 ? err_code(e, r, "read '%s'", path) : 0;
+}
+
+int fd_read_file_at(int dirfd, const char *path, size_t max, char **ret,
+		    size_t *ret_len, struct err *e)
+{
+	_cleanup_(slurp_done) struct slurp s = {
+		.max = max,
+		.accept = REGULAR,
+	};
+
+	return read_named(&s, dirfd, path, ret, ret_len, e);
+}
+
+int fd_read_given_at(int dirfd, const char *path, size_t max, char **ret,
+		     size_t *ret_len, struct err *e)
+{
+	_cleanup_(slurp_done) struct slurp s = {
+		.max = max,
+		.accept = REGULAR_OR_PIPE,
+	};
+
+	return read_named(&s, dirfd, path, ret, ret_len, e);
 }
 
 ssize_t fd_read_small_at(int dirfd, const char *path, char *buf, size_t size)

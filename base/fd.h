@@ -25,9 +25,15 @@ MUST_CHECK int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len,
 			   struct err *e);
 
 /* The same by name, of a regular file; anything else is refused, and nobody is
- * waited for. dirfd may be AT_FDCWD. ret_len may be NULL. */
+ * waited for: the name may be a container's to fill. dirfd may be AT_FDCWD.
+ * ret_len may be NULL. */
 MUST_CHECK int fd_read_file_at(int dirfd, const char *path, size_t max,
 			       char **ret, size_t *ret_len, struct err *e);
+
+/* The same for a name on our caller's command line, which may be a pipe as
+ * well: a shell's <(...). One that nobody writes to is empty. */
+MUST_CHECK int fd_read_given_at(int dirfd, const char *path, size_t max,
+				char **ret, size_t *ret_len, struct err *e);
 
 /*
  * Into a fixed buffer, without allocation: what procfs, sysfs and cgroupfs

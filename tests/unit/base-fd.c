@@ -70,6 +70,30 @@ TEST(what_is_no_regular_file_is_refused_by_name)
 	CHECK(!text);
 }
 
+TEST(a_pipe_that_was_given_is_read_to_its_end)
+{
+	_cleanup_(scratch_done) struct scratch s = SCRATCH_INIT;
+	autofree char *text = NULL, *none = NULL;
+	autoclose int reader = -1, writer = -1;
+	struct err e = { 0 };
+
+	REQUIRE(scratch_init(&s) && mkfifoat(s.fd, "fifo", 0600) == 0);
+	CHECK_INT(fd_read_given_at(s.fd, "fifo", 99, &none, NULL, &e), 0);
+	CHECK_STR(none, "");
+
+	reader = openat(s.fd, "fifo", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	writer = openat(s.fd, "fifo", O_WRONLY | O_CLOEXEC);
+	REQUIRE(reader >= 0 && writer >= 0);
+	REQUIRE(fd_write_all(writer, "{}", 2) == 0);
+	(void)close(steal_fd(&writer));
+	CHECK_INT(fd_read_given_at(s.fd, "fifo", 99, &text, NULL, &e), 0);
+	CHECK_STR(text, "{}");
+
+	CHECK_INT(fd_read_given_at(AT_FDCWD, "/dev/zero", 99, &text, NULL, &e),
+		  -EINVAL);
+	CHECK_INT(fd_read_given_at(s.fd, ".", 99, &text, NULL, &e), -EINVAL);
+}
+
 TEST(kernel_files_that_say_size_0_are_read_to_their_end)
 {
 	autofree char *text = NULL;
@@ -329,6 +353,7 @@ static const struct tap_test tests[] = {
 	TAP(an_empty_file_is_an_empty_text),
 	TAP(a_file_over_the_limit_is_refused),
 	TAP(what_is_no_regular_file_is_refused_by_name),
+	TAP(a_pipe_that_was_given_is_read_to_its_end),
 	TAP(kernel_files_that_say_size_0_are_read_to_their_end),
 	TAP(a_pipe_is_read_until_it_is_closed),
 	TAP(an_exact_read_notices_an_early_end),
