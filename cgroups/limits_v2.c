@@ -80,42 +80,49 @@ static bool cpu_max_asked(const struct cg_limits *l)
 	return l->cpu_quota_us.set || l->cpu_period_us.set;
 }
 
-/* The quota in force, for those who change the period alone. */
-static int read_quota(int dirfd, char *buf, size_t size, struct err *e)
+/* What is in force, for those who change the quota alone or the period alone:
+ * "max 100000". *ret_period: in buf. */
+static int read_bandwidth(int dirfd, char *buf, size_t size,
+			  const char **ret_period, struct err *e)
 {
 	ssize_t n = fd_read_small_at(dirfd, "cpu.max", buf, size);
+	char *space;
 
-	if (n == -ENOENT) {
+	if (n == -ENOENT)
 		(void)snprintf(buf, size, "max");
-		return 0;
-	}
-	if (n < 0)
+	else if (n < 0)
 		return err_set(e, (int)n, "read 'cpu.max': %s",
 			       strerrordesc_np((int)-n));
-	buf[strcspn(buf, " ")] = '\0';
+	space = strchrnul(buf, ' ');
+	*ret_period = *space ? space + 1 : space;
+	*space = '\0';
 	return 0;
 }
 
+/* Always both, if they are known: systemd resets the period when it hears that
+ * there is no quota any more. */
 static int add_cpu_max(const struct cg_limits *l, int dirfd, struct cg_set *set,
 		       struct err *e)
 {
-	char quota[64];
+	char now[64], number[CG_NUMBER_MAX], longer[CG_NUMBER_MAX];
+	const char *quota = now, *period;
 	int r;
 
-	if (!l->cpu_quota_us.set)
-		r = read_quota(dirfd, quota, sizeof(quota), e);
-	else
-		r = cg_number("cpu_quota_us", l->cpu_quota_us.v, "max", quota,
+	r = read_bandwidth(dirfd, now, sizeof(now), &period, e);
+	if (r == 0 && l->cpu_quota_us.set) {
+		quota = number;
+		r = cg_number("cpu_quota_us", l->cpu_quota_us.v, "max", number,
 			      e);
+	}
 	if (r < 0)
 		return r;
-	/* Without a period the kernel keeps the one it has. */
-	if (l->cpu_period_us.set)
-		(void)cg_set_add(set, dirfd, CG_CTL_CPU, "cpu.max",
-				 "%s %" PRIu64, quota, l->cpu_period_us.v);
-	else
-		(void)cg_set_add(set, dirfd, CG_CTL_CPU, "cpu.max", "%s",
-				 quota);
+	if (l->cpu_period_us.set) {
+		period = longer;
+		(void)snprintf(longer, sizeof(longer), "%" PRIu64,
+			       l->cpu_period_us.v);
+	}
+	(void)cg_set_add(set, dirfd, CG_CTL_CPU, "cpu.max", "%s%s%s", quota,
+			 *period ? " " : "", period);
 	return 0;
 }
 

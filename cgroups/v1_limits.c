@@ -58,6 +58,38 @@ int cg_v1_bandwidth(int dirfd, struct cg_limits *ret, struct err *e)
 	return 0;
 }
 
+static bool bandwidth_asked(const struct cg_limits *l)
+{
+	return l->cpu_quota_us.set || l->cpu_period_us.set;
+}
+
+/* Always both, if they are known: systemd resets the period when it hears that
+ * there is no quota any more. */
+static int add_bandwidth(const struct cg_limits *l, int dirfd,
+			 struct cg_set *set, struct err *e)
+{
+	struct cg_limits now = { 0 };
+	char quota[CG_NUMBER_MAX];
+	int r;
+
+	if (cg_v1_bandwidth(dirfd, &now, NULL) < 0)
+		now = (struct cg_limits){ 0 };
+	if (l->cpu_quota_us.set)
+		now.cpu_quota_us = l->cpu_quota_us;
+	if (l->cpu_period_us.set)
+		now.cpu_period_us = l->cpu_period_us;
+	r = cg_number("cpu_quota_us", now.cpu_quota_us.v, "-1", quota, e);
+	if (r < 0)
+		return r;
+	if (now.cpu_quota_us.set)
+		(void)cg_set_add(set, dirfd, CG_CTL_CPU, "cpu.cfs_quota_us",
+				 "%s", quota);
+	if (now.cpu_period_us.set)
+		(void)cg_set_add(set, dirfd, CG_CTL_CPU, "cpu.cfs_period_us",
+				 "%" PRIu64, now.cpu_period_us.v);
+	return 0;
+}
+
 /* --- memory ---------------------------------------------------------------*/
 
 static int read_limit(int dirfd, int64_t *ret, struct err *e)
@@ -288,8 +320,6 @@ static int add_net_prio(const struct cg_limits *l, int dirfd,
 /* clang-format off */
 static const struct cg_limit limits[] = {
 	/*           controller       member                  file                           range */
-	CG_LIMIT_V1(CG_CTL_CPU,       cpu_quota_us,           "cpu.cfs_quota_us"),
-	CG_LIMIT_U64(CG_CTL_CPU,      cpu_period_us,          "cpu.cfs_period_us",           0, UINT64_MAX),
 	CG_LIMIT_U64(CG_CTL_CPU,      cpu_burst_us,           "cpu.cfs_burst_us",            0, UINT64_MAX),
 	CG_LIMIT_I64(CG_CTL_CPU,      cpu_idle,               "cpu.idle",                    1),
 	CG_LIMIT_V1(CG_CTL_CPU,       cpu_rt_runtime_us,      "cpu.rt_runtime_us"),
@@ -319,6 +349,7 @@ static const struct cg_limit limits[] = {
 static const struct cg_limit_group groups[] = {
 	{ "cpu_weight",         CG_CTL_CPU,      cg_cpu_weight_asked, add_shares },
 	{ "cpu_idle",           CG_CTL_CPU,      cg_cpu_idle_asked,   keep_shares },
+	{ "cpu_quota_us",       CG_CTL_CPU,      bandwidth_asked,     add_bandwidth },
 	{ "memory_swap_max",    CG_CTL_MEMORY,   cg_swap_asked,       add_swap },
 	{ "memory_no_oom_kill", CG_CTL_MEMORY,   no_oom_kill_asked,   add_no_oom_kill },
 	{ "io_weight",          CG_CTL_IO,       cg_io_weight_asked,  add_io_weight },

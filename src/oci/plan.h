@@ -226,6 +226,10 @@ MUST_CHECK int plan_apply_exec(struct plan_process *p, const struct plan *base,
 MUST_CHECK int plan_make_limits(const struct spec_resources *s,
 				struct cg_limits *ret, struct err *e);
 
+/* A maximum of -1 alone takes that of memory and swap together away, too: it
+ * cannot be without the first. */
+void plan_unbind_swap(struct cg_limits *l);
+
 /* Mounts for an environment that exists, whose plan is base. */
 MUST_CHECK int plan_make_mounts(const struct spec_mounts *s,
 				const struct plan_context *ctx,

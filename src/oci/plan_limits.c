@@ -72,6 +72,13 @@ static int set_memory_flags(const struct spec_memory *s, struct cg_limits *l,
 	return 0;
 }
 
+void plan_unbind_swap(struct cg_limits *l)
+{
+	if (l->memory_max.set && l->memory_max.v == -1 &&
+	    !l->memory_swap_total.set)
+		l->memory_swap_total = l->memory_max;
+}
+
 static int set_memory(const struct spec_memory *s, struct cg_limits *l,
 		      struct err *e)
 {
@@ -93,6 +100,7 @@ static int set_memory(const struct spec_memory *s, struct cg_limits *l,
 		if (r < 0)
 			return r;
 	}
+	plan_unbind_swap(l);
 	r = set_memory_flags(s, l, e);
 	if (r == 0)
 		r = check_swap(l, e);

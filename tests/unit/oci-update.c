@@ -134,12 +134,27 @@ TEST(what_is_wrong_is_told_and_nothing_is_left)
 	(void)CHECK(memcmp(&l, &nothing, sizeof(l)) == 0);
 }
 
+TEST(without_a_limit_of_memory_swap_has_none_either)
+{
+	_cleanup_(cg_limits_done) struct cg_limits l = { 0 }, both = { 0 };
+	struct err e = { 0 };
+
+	REQUIRE_OK(parse_limits("{\"memory\":{\"limit\":-1}}", &l, &e), &e);
+	(void)CHECK(l.memory_swap_total.set);
+	(void)CHECK_INT(l.memory_swap_total.v, -1);
+	REQUIRE_OK(parse_limits("{\"memory\":{\"limit\":9,\"swap\":9}}", &both,
+				&e),
+		   &e);
+	(void)CHECK_INT(both.memory_swap_total.v, 9);
+}
+
 static const struct tap_test tests[] = {
 	TAP(what_is_not_named_is_not_changed),
 	TAP(zero_is_not_asked_for),
 	TAP(zero_is_meant_where_it_can_be),
 	TAP(standard_input_is_a_file_too),
 	TAP(swap_may_change_without_memory),
+	TAP(without_a_limit_of_memory_swap_has_none_either),
 	TAP(behind_device_rules_stand_those_that_every_container_has),
 	TAP(what_is_wrong_is_told_and_nothing_is_left),
 };

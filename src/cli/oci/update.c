@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "src/oci/plan.h"
 #include "src/oci/spec.h"
 
 struct update_opts {
@@ -77,9 +78,14 @@ static int from_options(const struct update_opts *o, struct cg_limits *l,
 	l->memory_max = o->memory;
 	l->memory_low = o->memory_reservation;
 	l->memory_swap_total = o->memory_swap;
+	plan_unbind_swap(l);
 	l->memory_kernel = o->kernel_memory;
 	l->memory_kernel_tcp = o->kernel_memory_tcp;
 	l->pids_max = o->pids_limit;
+	if (o->memory.set && o->memory.v == 0)
+		return err_set(
+			e, -EINVAL,
+			"--memory: with 0 nothing could live; -1 takes the limit away");
 	if (o->blkio_weight.v > UINT32_MAX)
 		return err_set(e, -ERANGE, "--blkio-weight: 10 to 1000");
 	l->io_blkio_weight = (struct opt_u32){
