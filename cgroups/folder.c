@@ -40,66 +40,51 @@ static void mark(const char *path, char as)
  * enough for that to happen. So a group is announced on its parent until it has
  * its mark: "trusted.moat.made.NAME".
  */
-static char *notice(const char *path, const char *mark,
-		    char ret_name[XATTR_NAME_MAX + 1])
+typedef bool (*notice_fn)(const char *parent, const char *name, char *as);
+
+/* The first of the marks with which it can be done. */
+static bool with_notice(const char *path, notice_fn todo, char *as)
 {
 	const char *slash = strrchr(path, '/');
-	int n = snprintf(ret_name, XATTR_NAME_MAX + 1, "%s.%s", mark,
-			 slash ? slash + 1 : path);
-
-	if (!slash || n > XATTR_NAME_MAX)
-		return NULL;
-	return strndup(path, (size_t)(slash - path));
-}
-
-static void announce(const char *path, char as)
-{
+	autofree char *parent =
+		slash ? strndup(path, (size_t)(slash - path)) : NULL;
 	char name[XATTR_NAME_MAX + 1];
 
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		autofree char *parent = notice(path, marks[i], name);
+	for (size_t i = 0; parent && i < ARRAY_SIZE(marks); i++) {
+		int n = snprintf(name, sizeof(name), "%s.%s", marks[i],
+				 slash + 1);
 
-		if (parent && setxattr(parent, name, &as, 1, 0) == 0)
-			return;
+		if (n <= XATTR_NAME_MAX && todo(parent, name, as))
+			return true;
 	}
+	return false;
 }
 
-static void withdraw(const char *path)
+static bool announce(const char *parent, const char *name, char *as)
 {
-	char name[XATTR_NAME_MAX + 1];
-
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		autofree char *parent = notice(path, marks[i], name);
-
-		if (parent && removexattr(parent, name) == 0)
-			return;
-	}
+	return setxattr(parent, name, as, 1, 0) == 0;
 }
 
-/* 0: it was not. */
-static char announced_as(const char *path)
+static bool withdraw(const char *parent, const char *name, char *as)
 {
-	char name[XATTR_NAME_MAX + 1], as;
+	return removexattr(parent, name) == 0;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		autofree char *parent = notice(path, marks[i], name);
-
-		if (parent && getxattr(parent, name, &as, sizeof(as)) > 0)
-			return as;
-	}
-	return 0;
+static bool look(const char *parent, const char *name, char *as)
+{
+	return getxattr(parent, name, as, 1) > 0;
 }
 
 /* 0: by somebody else. */
 static char made_as(const char *path)
 {
-	char as;
+	char as = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		if (getxattr(path, marks[i], &as, sizeof(as)) > 0)
 			return as;
 	}
-	return announced_as(path);
+	return with_notice(path, look, &as) ? as : 0;
 }
 
 bool cg_folder_ours(const char *path)
@@ -118,12 +103,12 @@ void cg_folder_prune(const char *path)
 	autofree char *group = strdup(path);
 	char *slash;
 
-	withdraw(path);
+	(void)with_notice(path, withdraw, NULL);
 	while (group && (slash = strrchr(group, '/')) && slash > group) {
 		*slash = '\0';
 		if (made_as(group) != AS_PARENT || rmdir(group) < 0)
 			break;
-		withdraw(group);
+		(void)with_notice(group, withdraw, NULL);
 	}
 }
 
@@ -131,21 +116,21 @@ void cg_folder_prune(const char *path)
 static int make_one(const char *path, bool last, cg_folder_fn made, void *arg,
 		    struct err *e)
 {
-	const char as = last ? FOR_ITSELF : AS_PARENT;
+	char as = last ? FOR_ITSELF : AS_PARENT;
 
 	if (access(path, F_OK) == 0)
 		return 0;
-	announce(path, as);
+	(void)with_notice(path, announce, &as);
 	if (mkdir(path, GROUP_MODE) < 0) {
 		int code = errno;
 
-		withdraw(path);
+		(void)with_notice(path, withdraw, NULL);
 		errno = code;
 		return code == EEXIST ? 0
 				      : err_errno(e, "make cgroup '%s'", path);
 	}
 	mark(path, as);
-	withdraw(path);
+	(void)with_notice(path, withdraw, NULL);
 	if (made) {
 		int r = made(arg, path, e);
 
