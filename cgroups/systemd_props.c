@@ -14,6 +14,18 @@
 
 #define MASK_BITS 65536
 
+/* The systemd that learned a property; an older one refuses the whole request
+ * for a name it does not know. */
+#define SINCE_QUOTA_PERIOD    242
+#define SINCE_CPUSET	      244
+#define SINCE_IDLE	      252
+#define SINCE_ZSWAP_MAX	      253
+#define SINCE_OOM_POLICY      253 /* of scopes */
+#define SINCE_ZSWAP_WRITEBACK 256
+
+/* What is in the file stands, but not for long. */
+#define UNDONE "%s: this systemd sets it back when it is reloaded"
+
 static void put_name(struct cg_dbus_out *m, const char *name, const char *type)
 {
 	cg_dbus_align(m, 8);
@@ -89,12 +101,13 @@ static void put_swap_total(struct cg_dbus_out *m, const struct cg_limits *l)
  * at a reload, it has whole per cents: round up, so that a reload never takes
  * away what was given.
  */
-static void put_quota(struct cg_dbus_out *m, const struct cg_limits *l)
+static void put_quota(struct cg_dbus_out *m, const struct cg_limits *l,
+		      unsigned int version)
 {
 	uint64_t period = l->cpu_period_us.set ? l->cpu_period_us.v : 100000;
 	uint64_t per_second;
 
-	if (l->cpu_period_us.set)
+	if (l->cpu_period_us.set && version >= SINCE_QUOTA_PERIOD)
 		put_u64(m, "CPUQuotaPeriodUSec", period);
 	if (!l->cpu_quota_us.set)
 		return;
@@ -111,11 +124,16 @@ static void put_quota(struct cg_dbus_out *m, const struct cg_limits *l)
 	put_u64(m, "CPUQuotaPerSecUSec", per_second);
 }
 
-static void put_weights(struct cg_dbus_out *m, const struct cg_limits *l)
+static void put_weights(struct cg_dbus_out *m, const struct cg_limits *l,
+			unsigned int version)
 {
+	bool idle = l->cpu_idle.set && l->cpu_idle.v == 1;
+
 	/* 0 is systemd's word for idle. */
-	if (l->cpu_idle.set && l->cpu_idle.v == 1)
+	if (idle && version >= SINCE_IDLE)
 		put_u64(m, "CPUWeight", 0);
+	else if (idle)
+		log_warning(UNDONE, "cpu.idle");
 	else if (l->cpu_weight.set)
 		put_u64(m, "CPUWeight", l->cpu_weight.v);
 	else if (l->cpu_shares.set)
@@ -160,13 +178,14 @@ int cg_systemd_mask(const char *list, uint8_t **ret, size_t *ret_n)
 }
 
 static int put_list(struct cg_dbus_out *m, const char *name, const char *list,
-		    struct err *e)
+		    unsigned int version, struct err *e)
 {
 	autofree uint8_t *v = NULL;
 	size_t n;
 	int r;
 
-	if (!list)
+	/* Older ones leave cpuset alone. */
+	if (!list || version < SINCE_CPUSET)
 		return 0;
 	r = cg_systemd_mask(list, &v, &n);
 	if (r < 0)
@@ -254,27 +273,27 @@ static void put_device_weights(struct cg_dbus_out *m, const struct cg_limits *l)
 bool cg_systemd_ages(const struct cg_limits *l)
 {
 	return l->memory_zswap_max.set || l->memory_zswap_writeback.set ||
-	       l->memory_oom_group.set;
+	       l->memory_oom_group.set || l->cpu_period_us.set ||
+	       l->cpu_idle.set || l->cpuset_cpus || l->cpuset_mems;
 }
 
 /* What older ones do not know they do not undo either; only the group's end at
- * a lack of memory is undone by a reload before systemd 253. */
+ * a lack of memory, and idle, are undone by their reload. */
 static void put_newer(struct cg_dbus_out *m, const struct cg_limits *l,
 		      bool creating, unsigned int version)
 {
-	if (l->memory_zswap_max.set && version >= 253)
+	if (l->memory_zswap_max.set && version >= SINCE_ZSWAP_MAX)
 		put_u64(m, "MemoryZSwapMax", (uint64_t)l->memory_zswap_max.v);
-	if (l->memory_zswap_writeback.set && version >= 256)
+	if (l->memory_zswap_writeback.set && version >= SINCE_ZSWAP_WRITEBACK)
 		cg_systemd_put_bool(m, "MemoryZSwapWriteback",
 				    l->memory_zswap_writeback.v);
 	if (!l->memory_oom_group.set)
 		return;
-	if (creating && version >= 253)
+	if (creating && version >= SINCE_OOM_POLICY)
 		cg_systemd_put_str(m, "OOMPolicy",
 				   l->memory_oom_group.v ? "kill" : "continue");
 	else if (l->memory_oom_group.v)
-		log_warning(
-			"memory.oom.group: this systemd sets it back when it is reloaded");
+		log_warning(UNDONE, "memory.oom.group");
 }
 
 int cg_systemd_limits(struct cg_dbus_out *m, const struct cg_limits *l,
@@ -288,12 +307,13 @@ int cg_systemd_limits(struct cg_dbus_out *m, const struct cg_limits *l,
 	}
 	put_numbers(m, l);
 	put_swap_total(m, l);
-	put_quota(m, l);
-	put_weights(m, l);
+	put_quota(m, l, version);
+	put_weights(m, l, version);
 	put_newer(m, l, creating, version);
-	r = put_list(m, "AllowedCPUs", l->cpuset_cpus, e);
+	r = put_list(m, "AllowedCPUs", l->cpuset_cpus, version, e);
 	if (r == 0)
-		r = put_list(m, "AllowedMemoryNodes", l->cpuset_mems, e);
+		r = put_list(m, "AllowedMemoryNodes", l->cpuset_mems, version,
+			     e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
