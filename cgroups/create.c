@@ -37,6 +37,7 @@ static void making_done(struct making *m)
  */
 static int base_of_relative(const struct making *m, char **ret, struct err *e)
 {
+	uint32_t needs = m->needs | (m->config->account ? CG_CTL_ACCOUNT : 0);
 	char *own = NULL, *slash;
 	int r;
 
@@ -48,7 +49,7 @@ static int base_of_relative(const struct making *m, char **ret, struct err *e)
 			e, -ENOENT,
 			"our own cgroup lies outside of our cgroup namespace; give an absolute path");
 	slash = strrchr(own, '/');
-	if ((m->needs || m->config->account) && slash && slash[1])
+	if ((needs & ~m->host.v1.controllers) && slash && slash[1])
 		*slash = '\0';
 	if (str_eq(own, "/"))
 		own[0] = '\0';
@@ -93,18 +94,43 @@ static struct cg_v1_place v1_place(const struct cg *cg, const struct making *m)
 	};
 }
 
-static int make_v1(struct cg *cg, const struct making *m, struct err *e)
+/*
+ * What no limit needs. A unit's processes are where systemd looks for them: it
+ * ends a scope that is empty there. As far as we may: a user's manager gives
+ * him groups of v2 alone.
+ */
+static int make_v1_more(struct cg *cg, const struct making *m,
+			const struct cg_v1_place *place, struct err *e)
 {
-	const struct cg_v1_place place = v1_place(cg, m);
-	uint32_t mask = m->needs;
+	uint32_t mask = 0;
+	int r;
 
 	if (m->config->account)
 		mask |= CG_V1_ACCOUNT;
+	if (cg->unit.name)
+		mask |= CG_BIT(CG_CTL_SYSTEMD);
 	mask &= m->host.v1.controllers;
+	if (!mask)
+		return 0;
+	r = cg_v1_make(&cg->v1, &m->host.v1, mask, place, e);
+	if ((r != -EACCES && r != -EPERM && r != -EROFS) || cg->fd < 0)
+		return r;
+	log_debug("cgroup: left out: %s", err_text(e));
+	return 0;
+}
+
+static int make_v1(struct cg *cg, const struct making *m, struct err *e)
+{
+	const struct cg_v1_place place = v1_place(cg, m);
+	uint32_t mask = m->needs & m->host.v1.controllers;
+	int r = 0;
+
 	/* Without a v2 group this is where processes are steered. */
 	if (cg->fd < 0)
 		mask |= CG_V1_STEER;
-	return mask ? cg_v1_make(&cg->v1, &m->host.v1, mask, &place, e) : 0;
+	if (mask)
+		r = cg_v1_make(&cg->v1, &m->host.v1, mask, &place, e);
+	return r < 0 ? r : make_v1_more(cg, m, &place, e);
 }
 
 /* Finds out where the group is to be. */

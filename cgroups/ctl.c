@@ -4,13 +4,21 @@
 #include <string.h>
 
 static const char *const names[] = {
-	[CG_CTL_CPU] = "cpu",	      [CG_CTL_CPUSET] = "cpuset",
-	[CG_CTL_MEMORY] = "memory",   [CG_CTL_IO] = "io",
-	[CG_CTL_PIDS] = "pids",	      [CG_CTL_HUGETLB] = "hugetlb",
-	[CG_CTL_RDMA] = "rdma",	      [CG_CTL_MISC] = "misc",
-	[CG_CTL_DMEM] = "dmem",	      [CG_CTL_CPUACCT] = "cpuacct",
-	[CG_CTL_DEVICES] = "devices", [CG_CTL_FREEZER] = "freezer",
-	[CG_CTL_NET_CLS] = "net_cls", [CG_CTL_NET_PRIO] = "net_prio",
+	[CG_CTL_CPU] = "cpu",
+	[CG_CTL_CPUSET] = "cpuset",
+	[CG_CTL_MEMORY] = "memory",
+	[CG_CTL_IO] = "io",
+	[CG_CTL_PIDS] = "pids",
+	[CG_CTL_HUGETLB] = "hugetlb",
+	[CG_CTL_RDMA] = "rdma",
+	[CG_CTL_MISC] = "misc",
+	[CG_CTL_DMEM] = "dmem",
+	[CG_CTL_CPUACCT] = "cpuacct",
+	[CG_CTL_DEVICES] = "devices",
+	[CG_CTL_FREEZER] = "freezer",
+	[CG_CTL_NET_CLS] = "net_cls",
+	[CG_CTL_NET_PRIO] = "net_prio",
+	[CG_CTL_SYSTEMD] = "name=systemd",
 	[CG_CTL_CORE] = "cgroup",
 };
 

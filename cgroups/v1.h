@@ -86,10 +86,11 @@ MUST_CHECK int cg_v1_open(struct cg_v1 *v1, const char *names, const char *path,
 void cg_v1_unmake(struct cg_v1 *v1);
 void cg_v1_done(struct cg_v1 *v1);
 
-/* What cg_config.account means here. */
+/* What cg_config.account means here. Not cpu: it counts but what a quota does,
+ * and in a group of its own nobody is scheduled in real time any more. */
 #define CG_V1_ACCOUNT                                                          \
-	(CG_BIT(CG_CTL_CPU) | CG_BIT(CG_CTL_CPUACCT) | CG_BIT(CG_CTL_MEMORY) | \
-	 CG_BIT(CG_CTL_IO) | CG_BIT(CG_CTL_PIDS))
+	(CG_BIT(CG_CTL_CPUACCT) | CG_BIT(CG_CTL_MEMORY) | CG_BIT(CG_CTL_IO) |  \
+	 CG_BIT(CG_CTL_PIDS))
 /* What a group without a v2 twin needs to be steered. */
 #define CG_V1_STEER (CG_BIT(CG_CTL_FREEZER) | CG_BIT(CG_CTL_DEVICES))
 

@@ -94,9 +94,8 @@ int plan_add_cgroup(struct plan_draft *d, struct err *e)
 	if (path && *path == '\0')
 		path = NULL;
 	c->driver = d->ctx->cgroup_driver;
-	/* What `events` and `podman stats` show. On v1 it would cost the wait
-	 * for a grace period of RCU for each controller. */
-	c->account = d->ctx->v2_only;
+	/* What `events` and `podman stats` show. */
+	c->account = true;
 	if (path) {
 		r = cg_path_check(c->driver, path, e);
 		if (r < 0)

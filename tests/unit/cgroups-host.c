@@ -34,7 +34,7 @@ TEST(the_mount_table_tells_who_holds_what)
 	CHECK_STR(h.v1.v[2].point, "/odd place/blkio");
 	CHECK_INT(h.v1.v[2].controllers, CG_BIT(CG_CTL_IO));
 	CHECK_STR(h.v1.v[3].names, "name=systemd");
-	CHECK_INT(h.v1.v[3].controllers, 0);
+	CHECK_INT(h.v1.v[3].controllers, CG_BIT(CG_CTL_SYSTEMD));
 }
 
 TEST(what_is_covered_by_another_mount_does_not_count)

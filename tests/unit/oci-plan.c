@@ -275,7 +275,7 @@ TEST(the_group_is_where_the_driver_wants_it)
 	(void)CHECK_STR(p.cgroup.properties.values[0], "15");
 	REQUIRE_OK(test_plan("minimal.json", &test_machine, &q, &e), &e);
 	(void)CHECK_STR(q.cgroup.path, NULL);
-	(void)CHECK(q.cgroup.account && !p.cgroup.account);
+	(void)CHECK(q.cgroup.account && p.cgroup.account);
 }
 
 TEST(nobody_else_gets_a_cgroup)

@@ -266,6 +266,20 @@ kmsg=', { "destination": "/dev/kmsg", "source": "/dev/kmsg", "type": "bind",
 	oci exec "dev-$test_id" sh -c ': >/dev/kmsg'
 }
 
+# --- numbers -----------------------------------------------------------------
+
+@test "what no limit bounds is counted all the same" {
+	need_controller memory
+	need_controller pids
+	start_bundle box '{}' sleep 1000
+	oci events --stats "box-$test_id" |
+		jq -e '.data | .pids.current == 1 and .memory.usage.usage > 0
+			and .memory.usage.limit > 9000000000000000000
+			and .cpu.usage.total > 0'
+	oci delete --force "box-$test_id"
+	no_leftover_groups
+}
+
 # --- update ------------------------------------------------------------------
 
 @test "an update sets all of its limits" {
