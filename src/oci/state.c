@@ -125,8 +125,10 @@ static int make_folder(int rootfd, const char *root, const char *id,
 				 id);
 	}
 	fd = open_folder(rootfd, id);
-	if (fd < 0)
-		return err_errno(e, "open '%s/%.*s'", root, NAME_SHOWN, id);
+	if (fd >= 0)
+		return fd;
+	fd = err_errno(e, "open '%s/%.*s'", root, NAME_SHOWN, id);
+	(void)unlinkat(rootfd, id, AT_REMOVEDIR);
 	return fd;
 }
 

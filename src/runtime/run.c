@@ -56,8 +56,13 @@ int run_finish(struct make *m, int status, struct err *e)
 	r = env_lock(m->dir, e);
 	if (r < 0)
 		return r;
-	if (state_read(m->dir, &v.state, &ignored) < 0)
+	r = state_read(m->dir, &v.state, &ignored);
+	if (r == -ENOENT)
 		return status; /* somebody deleted it: that was to be done */
+	if (r < 0) {
+		v.state = m->state;
+		m->state = (struct state){ 0 };
+	}
 	v.dir = steal_fd(&m->dir);
 	v.plan = m->plan;
 	m->plan = (struct plan){ 0 };
