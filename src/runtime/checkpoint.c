@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json_out.h"
-#include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "src/runtime/criu.h"
 #include "src/runtime/env.h"
@@ -25,6 +25,7 @@ struct dump {
 	struct env env;
 	struct criu_dirs dirs;
 	struct criu_msg opts;
+	struct criu_notes notes;
 };
 
 #define DUMP_INIT                                                              \
@@ -34,6 +35,7 @@ struct dump {
 
 static void dump_done(struct dump *d)
 {
+	json_free(&criu_notes_table, &d->notes);
 	criu_msg_done(&d->opts);
 	criu_dirs_close(&d->dirs);
 	env_close(&d->env);
@@ -80,14 +82,50 @@ static int check_parent(const struct dump *d, struct err *e)
 
 /* --- what criu is told -----------------------------------------------------*/
 
-static void put_mounts(struct dump *d)
+static int note_point(struct dump *d, const char *target, const char *point)
+{
+	struct json_map *m = &d->notes.points;
+
+	if (str_eq(target, point))
+		return 0;
+	if (strv_add(&m->keys, target) < 0 || strv_add(&m->values, point) < 0)
+		return -ENOMEM;
+	m->n++;
+	return 0;
+}
+
+/* criu looks for mounts where they are, which is behind any link. */
+static int put_mount(struct dump *d, int root, const char *target)
+{
+	struct err ignored = { 0 };
+	char link[PATH_FD_MAX], point[PATH_MAX];
+	autoclose int fd = path_open_in_root(root, target, O_PATH, 0, &ignored);
+	ssize_t n = fd < 0 ? -1
+			   : readlink(path_of_fd(fd, link), point,
+				      sizeof(point) - 1);
+
+	point[n > 0 ? n : 0] = '\0';
+	if (point[0] != '/') /* nobody can say: criu will */
+		(void)snprintf(point, sizeof(point), "%s", target);
+	criu_put_pair(&d->opts, CRIU_EXT_MNT, point, point);
+	return note_point(d, target, point);
+}
+
+static int put_mounts(struct dump *d, struct err *e)
 {
 	const struct plan_mounts *m = &d->env.plan.mounts;
+	autoclose int root = -1;
+	char path[64];
 
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", d->env.state.pid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_errno(e, "open '%s'", path);
 	for (size_t i = 0; i < m->n; i++)
-		if (plan_mount_is_external(&d->env.plan, &m->v[i]))
-			criu_put_pair(&d->opts, CRIU_EXT_MNT, m->v[i].target,
-				      m->v[i].target);
+		if (plan_mount_is_external(&d->env.plan, &m->v[i]) &&
+		    put_mount(d, root, m->v[i].target) < 0)
+			return err_nomem(e);
+	return 0;
 }
 
 static int put_namespaces(struct dump *d, struct err *e)
@@ -166,24 +204,16 @@ static int put_options(struct dump *d, struct err *e)
 	criu_put_str(m, CRIU_PARENT_IMG, c->parent_path);
 	criu_put_flag(m, CRIU_TRACK_MEM, c->parent_path || c->pre_dump);
 	put_freezer(d);
-	if (!c->pre_dump)
-		put_mounts(d);
-	r = put_namespaces(d, e);
+	r = c->pre_dump ? 0 : put_mounts(d, e);
+	if (r >= 0)
+		r = put_namespaces(d, e);
 	return r < 0 ? r : put_page_server(d, e);
 }
 
-/* --- its stdio -------------------------------------------------------------*/
+/* --- what criu does not write down -----------------------------------------*/
 
-/* What the descriptors are, so that a restore can put its own in their place. */
-static int keep_stdio(struct dump *d, struct err *e)
+static int note_stdio(struct dump *d)
 {
-	_cleanup_(json_out_done) struct json_out o = { 0 };
-	autofree char *text = NULL;
-	int r;
-
-	json_out_begin(&o, '{');
-	json_out_key(&o, "descriptors");
-	json_out_begin(&o, '[');
 	for (int fd = 0; fd < 3; fd++) {
 		char path[64], name[PATH_MAX];
 		ssize_t n;
@@ -192,14 +222,23 @@ static int keep_stdio(struct dump *d, struct err *e)
 			       d->env.state.pid, fd);
 		n = readlink(path, name, sizeof(name) - 1);
 		name[n > 0 ? n : 0] = '\0';
-		json_out_str(&o, name);
+		if (strv_add(&d->notes.stdio, name) < 0)
+			return -ENOMEM;
 	}
-	json_out_end(&o, ']');
-	json_out_end(&o, '}');
-	r = json_out_take(&o, &text, NULL, e);
+	return 0;
+}
+
+static int write_notes(struct dump *d, struct err *e)
+{
+	autofree char *text = NULL;
+	int r;
+
+	if (note_stdio(d) < 0)
+		return err_nomem(e);
+	r = json_write(&criu_notes_table, &d->notes, false, &text, NULL, e);
 	if (r < 0)
 		return r;
-	return fd_replace_at(d->dirs.images_fd, CRIU_STDIO_FILE, text,
+	return fd_replace_at(d->dirs.images_fd, CRIU_NOTES_FILE, text,
 			     strlen(text), 0600, false, e);
 }
 
@@ -235,7 +274,7 @@ static int dump(struct dump *d, struct err *e)
 
 	r = put_options(d, e);
 	if (r >= 0 && !d->args->pre_dump)
-		r = keep_stdio(d, e);
+		r = write_notes(d, e);
 	return r < 0 ? r : criu_run(&job, e);
 }
 

@@ -254,6 +254,8 @@ int criu_run(struct criu_job *job, struct err *e)
 	pid_t pid = 0;
 
 	r = start_criu(job, &sock, &pid, e);
+	if (r >= 0 && job->cgroup)
+		r = criu_put_cgroups(job->opts, pid, e);
 	if (r >= 0)
 		r = say(sock, job->type, job->opts, e);
 	/* One that is not there does not listen. */

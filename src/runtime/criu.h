@@ -23,7 +23,7 @@ struct criu_dirs {
 
 struct criu_job {
 	enum criu_type type;
-	const struct criu_msg *opts;
+	struct criu_msg *opts; /* restore: cgroups are added */
 	const struct criu_dirs *dirs;
 	const char *log_file;
 
@@ -55,12 +55,20 @@ MUST_CHECK int criu_put_common(struct criu_msg *m, const struct rt_criu *c,
 			       const struct criu_dirs *d, const char *log,
 			       const struct plan *p, struct err *e);
 
-/* Those of init's descriptors that come from elsewhere, by what they are. */
-struct criu_stdio {
-	char **names;
+/* Where the cgroups of a restored container are: with the process of criu's. */
+MUST_CHECK int criu_put_cgroups(struct criu_msg *m, pid_t criu, struct err *e);
+
+/* What a restore must know of a dump, and criu does not write down. */
+struct criu_notes {
+	char **stdio;		/* what init's first descriptors were */
+	struct json_map points; /* of external mounts: as the configuration has
+				   them -> as they are, where links differ */
 };
-extern const struct json_table criu_stdio_table;
-#define CRIU_STDIO_FILE "descriptors.json"
+extern const struct json_table criu_notes_table;
+#define CRIU_NOTES_FILE "descriptors.json"
+
+/* The name by which criu knows an external mount. */
+const char *criu_point(const struct criu_notes *n, const char *target);
 
 /* Namespaces that were given by path, and are found again by these keys. */
 const char *criu_external_key(enum ns_kind kind);

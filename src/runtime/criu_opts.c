@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -15,21 +17,25 @@
 #define DEFAULT_CONFIG "/etc/criu/moat-oci.conf"
 #define CONFIG_KEY     "org.criu.config"
 #define LOG_LEVEL      4
+#define CGROUP_MAX     65536
 /* A bit per kind, as clone(2) has them; criu knows this one alone. */
 #define EMPTY_NETWORK 0x40000000
 
 const char *const rt_criu_cgroup_modes[] = { "soft", "full", "strict", "ignore",
 					     NULL };
-static const int cgroup_modes[] = { 3, 4, 5, 0 };
+#define CGROUPS_IGNORE 0
+static const int cgroup_modes[] = { 3, 4, 5, CGROUPS_IGNORE };
 
 const char *const rt_criu_network_locks[] = { "default", "iptables", "nftables",
 					      "skip", NULL };
 
-static const struct json_field stdio_fields[] = {
-	JSON_STRV(struct criu_stdio, names, "descriptors", .max = 3),
+static const struct json_field notes_fields[] = {
+	JSON_STRV(struct criu_notes, stdio, "descriptors", .required = true,
+		  .max = 3),
+	JSON_MAP(struct criu_notes, points, "mountPoints"),
 };
-const struct json_table criu_stdio_table =
-	JSON_TABLE(struct criu_stdio, stdio_fields);
+const struct json_table criu_notes_table =
+	JSON_TABLE(struct criu_notes, notes_fields);
 
 static int open_dir(const char *path, bool make, char **ret, struct err *e)
 {
@@ -114,10 +120,61 @@ int criu_put_common(struct criu_msg *m, const struct rt_criu *c,
 	criu_put_flag(m, CRIU_EXT_SHARING, true);
 	criu_put_flag(m, CRIU_EXT_MASTERS, true);
 	criu_put_flag(m, CRIU_MANAGE_CGROUPS, true);
-	criu_put_num(m, CRIU_CGROUPS_MODE, cgroup_modes[c->cgroups_mode]);
+	criu_put_num(m, CRIU_CGROUPS_MODE,
+		     p->cgroup.driver == CG_DRIVER_DISABLED
+			     ? CGROUPS_IGNORE
+			     : cgroup_modes[c->cgroups_mode]);
 	if (c->network_lock > 0)
 		criu_put_num(m, CRIU_NETWORK_LOCK, c->network_lock);
 	return put_empty(m, c, e);
+}
+
+/* A line "ID:CONTROLLERS:/path" of /proc/PID/cgroup; criu has a root for each
+ * controller, and one for all that are not named: cgroup v2, then. */
+static int put_cgroup(struct criu_msg *m, const char *line)
+{
+	autostrv char **names = NULL;
+	const char *list = strchr(line, ':');
+	const char *path = list ? strchr(list + 1, ':') : NULL;
+	autofree char *own =
+		path ? strndup(list + 1, (size_t)(path - list) - 1) : NULL;
+
+	if (!path)
+		return 0;
+	if (!own || strv_split(own, ',', &names) < 0)
+		return -ENOMEM;
+	if (!*own)
+		criu_put_pair(m, CRIU_CG_ROOT, NULL, path + 1);
+	STRV_FOREACH(name, names)
+		criu_put_pair(m, CRIU_CG_ROOT, *name, path + 1);
+	return 0;
+}
+
+int criu_put_cgroups(struct criu_msg *m, pid_t criu, struct err *e)
+{
+	autofree char *text = NULL;
+	autostrv char **lines = NULL;
+	char path[64];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)criu);
+	r = fd_read_file_at(AT_FDCWD, path, CGROUP_MAX, &text, NULL, e);
+	if (r < 0)
+		return r;
+	if (strv_split(text, '\n', &lines) < 0)
+		return err_nomem(e);
+	STRV_FOREACH(line, lines)
+		if (put_cgroup(m, *line) < 0)
+			return err_nomem(e);
+	return 0;
+}
+
+const char *criu_point(const struct criu_notes *n, const char *target)
+{
+	for (size_t i = 0; i < n->points.n; i++)
+		if (str_eq(n->points.keys[i], target))
+			return n->points.values[i];
+	return target;
 }
 
 const char *criu_external_key(enum ns_kind kind)

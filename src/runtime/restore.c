@@ -28,7 +28,7 @@ struct restore {
 	const struct rt_criu *args;
 	struct criu_dirs dirs;
 	struct criu_msg opts;
-	struct criu_stdio stdio;
+	struct criu_notes notes;
 	int fds[NS_KIND_N_ + 3];
 	size_t n_fds;
 };
@@ -38,7 +38,7 @@ static void restore_done(struct restore *r)
 	for (size_t i = 0; i < r->n_fds; i++)
 		if (r->fds[i] > 2)
 			(void)close(r->fds[i]);
-	json_free(&criu_stdio_table, &r->stdio);
+	json_free(&criu_notes_table, &r->notes);
 	criu_msg_done(&r->opts);
 	criu_dirs_close(&r->dirs);
 	make_done(&r->make);
@@ -74,7 +74,8 @@ static void put_mounts(struct restore *r)
 
 		if (!plan_mount_is_external(p, m))
 			continue;
-		criu_put_pair(&r->opts, CRIU_EXT_MNT, m->target,
+		criu_put_pair(&r->opts, CRIU_EXT_MNT,
+			      criu_point(&r->notes, m->target),
 			      m->flags & NS_MOUNT_CGROUP
 				      ? cg_path(r->make.cgroup)
 				      : m->source);
@@ -109,21 +110,25 @@ static int put_namespace(struct restore *r, enum ns_kind kind, struct err *e)
 }
 
 /* Pipes of ours for pipes that were others'. */
-static int put_stdio(struct restore *r, struct err *e)
+static void put_stdio(struct restore *r)
 {
-	int fd = 0, error;
+	int fd = 0;
 
-	error = json_read_file_at(r->dirs.images_fd, CRIU_STDIO_FILE,
-				  &criu_stdio_table, &r->stdio, e);
-	if (error < 0)
-		return err_wrap(e, error, "'%s' is not a checkpoint",
-				r->dirs.images);
-	STRV_FOREACH(name, r->stdio.names) {
+	STRV_FOREACH(name, r->notes.stdio) {
 		if (str_starts(*name, "pipe:"))
 			put_fd(r, *name, fd);
 		fd++;
 	}
-	return 0;
+}
+
+static int read_notes(struct restore *r, struct err *e)
+{
+	int error = json_read_file_at(r->dirs.images_fd, CRIU_NOTES_FILE,
+				      &criu_notes_table, &r->notes, e);
+
+	return error < 0 ? err_wrap(e, error, "'%s' is not a checkpoint",
+				    r->dirs.images)
+			 : 0;
 }
 
 static int put_options(struct restore *r, struct err *e)
@@ -140,49 +145,69 @@ static int put_options(struct restore *r, struct err *e)
 	criu_put_str(m, CRIU_LSM_PROFILE, c->lsm_profile);
 	criu_put_str(m, CRIU_LSM_MOUNT_CONTEXT, c->lsm_mount_context);
 	put_mounts(r);
+	put_stdio(r);
 	for (int k = 0; k < NS_KIND_N_ && error >= 0; k++)
 		error = put_namespace(r, (enum ns_kind)k, e);
-	return error < 0 ? error : put_stdio(r, e);
+	return error < 0 ? error : 0;
 }
 
 /* --- where it goes ---------------------------------------------------------*/
 
-/* Below a file system that comes with the image its folders do, too. */
-static bool is_covered(const struct plan_mounts *m, size_t i)
+/* The last of the mounts before it that it lies below; NULL: the root. */
+static const struct ns_mount *mount_above(const struct plan_mounts *m, size_t i)
 {
-	for (size_t k = 0; k < i; k++)
+	for (size_t k = i; k-- > 0;)
 		if (path_below(m->v[i].target, m->v[k].target))
-			return true;
-	return false;
+			return &m->v[k];
+	return NULL;
 }
 
-static int make_point(const struct plan *p, const struct ns_mount *m, int root,
-		      struct err *e)
+/*
+ * Where the point of a mount lies on the host: the root, or the folder that is
+ * bound there. NULL: in a file system that comes with the image, and its
+ * folders with it.
+ */
+static const char *find_below(const struct plan *p, size_t i,
+			      const char **ret_point)
 {
+	const struct ns_mount *above = mount_above(&p->mounts, i);
+
+	*ret_point = p->mounts.v[i].target;
+	if (!above)
+		return p->root.path;
+	if (!(above->flags & (NS_MOUNT_BIND | NS_MOUNT_RBIND)))
+		return NULL;
+	*ret_point += strlen(above->target);
+	return **ret_point ? above->source : NULL;
+}
+
+static int make_point(const struct plan *p, size_t i, struct err *e)
+{
+	const struct ns_mount *m = &p->mounts.v[i];
+	const char *point, *below = find_below(p, i, &point);
 	enum path_kind kind = PATH_DIR;
-	autoclose int fd = -1;
+	autoclose int root = -1, fd = -1;
 	struct stat st;
 
+	if (!below)
+		return 0;
+	root = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_errno(e, "open '%s'", below);
 	if (plan_mount_is_external(p, m) && m->source &&
 	    stat(m->source, &st) == 0 && !S_ISDIR(st.st_mode))
 		kind = PATH_FILE;
-	fd = path_make_in_root(root, m->target, kind, e);
+	fd = path_make_in_root(root, point, kind, e);
 	return fd < 0 && fd != -EEXIST ? fd : 0;
 }
 
-/* The root file system may be a new one. */
+/* Root and volumes may be new ones. */
 static int make_points(const struct plan *p, struct err *e)
 {
-	autoclose int root = -1;
 	int r;
 
-	root = open(p->root.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return err_errno(e, "open '%s'", p->root.path);
 	for (size_t i = 0; i < p->mounts.n; i++) {
-		if (is_covered(&p->mounts, i))
-			continue;
-		r = make_point(p, &p->mounts.v[i], root, e);
+		r = make_point(p, i, e);
 		if (r < 0)
 			return err_wrap(e, r, "mounts: [%zu]", i);
 	}
@@ -306,6 +331,8 @@ int rt_restore(const struct rt_context *ctx, const struct rt_create *create,
 		error = check(&r, e);
 	if (error >= 0)
 		error = criu_dirs_open(&r.dirs, c, false, e);
+	if (error >= 0)
+		error = read_notes(&r, e);
 	if (error >= 0)
 		error = run_become_subreaper(create, e);
 	if (error < 0)

@@ -144,6 +144,56 @@ def sched(pid):
     say(f"{policy} {flags} {nice} {prio} {runtime} {deadline} {period}\n")
 
 
+def proto_fields(data):
+    """The fields of a message of Protocol Buffers: pairs of number, value."""
+    pos = 0
+
+    def varint():
+        nonlocal pos
+        value = shift = 0
+        while True:
+            byte = data[pos]
+            pos += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while pos < len(data):
+        key = varint()
+        value = varint()
+        if key & 7 == 2:
+            value, pos = data[pos : pos + value], pos + value
+        yield key >> 3, value
+
+
+def criu_numbers(description, header):
+    """Compares the numbers of criu_opts with criu's own, by their names."""
+    import ast
+    import re
+
+    with open(description, encoding="utf-8") as f:
+        text = re.search(r"AddSerializedFile\((b'.*?[^\\\\]')\)", f.read(), re.S)
+    numbers = {}
+    for number, message in proto_fields(ast.literal_eval(text.group(1))):
+        fields = list(proto_fields(message)) if number == 4 else []
+        if (1, b"criu_opts") in fields:
+            for inner, field in fields:
+                if inner == 2:
+                    member = dict(proto_fields(field))
+                    numbers[member[1].decode()] = member[3]
+    names = {"page_server": "ps", "cgroups_mode": "manage_cgroups_mode"}
+    with open(header, encoding="utf-8") as f:
+        body = re.search(r"enum criu_opt \{(.*?)\};", f.read(), re.S).group(1)
+    ours = re.findall(r"CRIU_(\w+) = (\d+)", body)
+    for name, number in ours:
+        name = names.get(name.lower(), name.lower())
+        if numbers.get(name) != int(number):
+            sys.exit(f"{name}: {number} instead of {numbers.get(name)}")
+    if len(ours) < 30:
+        sys.exit(f"only {len(ours)} numbers found")
+
+
 def main():
     word, args = sys.argv[1], sys.argv[2:]
     if word == "console":
@@ -156,6 +206,8 @@ def main():
         on_terminal(args[0], args[1], args[2:])
     elif word in ("ignore", "block"):
         signals(word, args[0], args[1:])
+    elif word == "criu-numbers":
+        criu_numbers(args[0], args[1])
     elif word == "sched":
         sched(args[0])
     else:
