@@ -62,6 +62,12 @@ guest()
 		"CapEff:	00000000880000db" ]]
 	grep -L "^Seccomp:	2" /proc/"$monitor"/task/*/status >"$BATS_TEST_TMPDIR/open"
 	[[ ! -s $BATS_TEST_TMPDIR/open ]]
+	grep -L "^NoNewPrivs:	1" /proc/"$monitor"/task/*/status >"$BATS_TEST_TMPDIR/open"
+	[[ ! -s $BATS_TEST_TMPDIR/open ]]
+	# Its namespaces are the environment's.
+	for kind in mnt pid net ipc uts; do
+		[[ $(readlink "/proc/$monitor/ns/$kind") != $(readlink "/proc/self/ns/$kind") ]]
+	done
 	exec 5>&-
 	wait "$pid"
 	[[ ! -s $BATS_TEST_TMPDIR/err ]]
