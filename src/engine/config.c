@@ -76,22 +76,6 @@ static int set_env(const struct eng_run *run, const char *hostname,
 	return 0;
 }
 
-static int set_caps(struct spec_process *p, struct err *e)
-{
-	struct spec_capabilities *c;
-
-	if (!NEED(p->capabilities))
-		return err_nomem(e);
-	c = p->capabilities;
-	if (set_list(&c->bounding, eng_default_caps, e) < 0 ||
-	    set_list(&c->effective, eng_default_caps, e) < 0 ||
-	    set_list(&c->permitted, eng_default_caps, e) < 0)
-		return -ENOMEM;
-	strv_free(steal_ptr(c->inheritable));
-	strv_free(steal_ptr(c->ambient));
-	return 0;
-}
-
 static int set_user(const struct eng_run *run, struct spec_process *p,
 		    struct err *e)
 {
@@ -132,8 +116,10 @@ static int set_process(const struct eng_run *run, struct spec *s, struct err *e)
 		r = set_env(run, s->hostname, p, e);
 	if (r >= 0)
 		r = set(&p->cwd, run->workdir ? run->workdir : "/", e);
+	if (r >= 0 && !NEED(p->capabilities))
+		r = err_nomem(e);
 	if (r >= 0)
-		r = set_caps(p, e);
+		r = eng_grant_caps(run, p->capabilities, e);
 	return r < 0 ? r : set_user(run, p, e);
 }
 
@@ -255,12 +241,14 @@ static int set_root(const struct eng_run *run, const struct eng_bundle *b,
 {
 	int r;
 
-	s->root->readonly = false;
+	s->root->readonly = run->readonly;
 	r = set(&s->root->path, "rootfs", e);
 	if (r >= 0)
 		r = annotate(s, "moat.rootfs.layers", "/", e);
 	if (r >= 0)
 		r = annotate(s, "moat.rootfs.scratch", b->scratch, e);
+	if (r >= 0)
+		r = eng_grant_volumes(run, &s->mounts, e);
 	/* The lower layer is the whole host: our own store would be in it. */
 	if (r >= 0 && strv_add(&s->os->masked_paths, b->store) < 0)
 		r = err_nomem(e);

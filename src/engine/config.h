@@ -16,6 +16,16 @@ MUST_CHECK int eng_config(const struct eng_context *ctx,
 			  const struct eng_run *run, const struct eng_bundle *b,
 			  char **ret, struct err *e);
 
+struct spec_capabilities;
+struct spec_mounts;
+
+/* The default ones, with what the user adds and without what he drops. */
+MUST_CHECK int eng_grant_caps(const struct eng_run *run,
+			      struct spec_capabilities *c, struct err *e);
+/* Appended; on failure the list is to be freed as it is. */
+MUST_CHECK int eng_grant_volumes(const struct eng_run *run,
+				 struct spec_mounts *mounts, struct err *e);
+
 /* "name[:group]" or numbers, by the passwd and group files below rootfd. */
 struct eng_user {
 	uint32_t uid, gid;

@@ -42,10 +42,14 @@ struct eng_run {
 	const char *hostname;
 	char *const *env; /* "NAME=value", or "NAME": ours */
 	const char *workdir;
-	const char *user;   /* name or number, ":" group */
-	int network;	    /* enum eng_network */
-	const char *kernel; /* of a micro-VM */
-	char **annotations; /* KEY=VALUE, or NULL */
+	const char *user;     /* name or number, ":" group */
+	int network;	      /* enum eng_network */
+	const char *kernel;   /* of a micro-VM */
+	bool readonly;	      /* its root */
+	char *const *volumes; /* "source:/target[:ro]" */
+	char *const *cap_add; /* names, or "all" */
+	char *const *cap_drop;
+	char *const *annotations; /* KEY=VALUE */
 };
 
 /* The exit status of the program (0..255), or a negative errno; of those,

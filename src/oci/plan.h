@@ -103,7 +103,6 @@ struct plan_rdt {
 };
 extern const struct json_table plan_rdt_table;
 
-/* What a micro-VM needs besides; from vm.* of config.json and annotations. */
 /* Which pages of the host a guest's memory is made of. */
 enum plan_huge {
 	PLAN_HUGE_ADVISE, /* transparent ones where the host has them */
@@ -111,6 +110,7 @@ enum plan_huge {
 	PLAN_HUGE_RESERVE, /* hugetlbfs ones, or an error */
 };
 
+/* What a micro-VM needs besides; from vm.* of config.json and annotations. */
 struct plan_vm {
 	char *kernel;	/* file, or NULL: the newest installed */
 	char *initrd;	/* NULL: ours */

@@ -20,6 +20,10 @@ struct run_opts {
 	int network;
 	const char *kernel;
 	char **annotations;
+	bool readonly;
+	char **volumes;
+	char **cap_add;
+	char **cap_drop;
 };
 
 static const struct cmd_opt options[] = {
@@ -54,6 +58,14 @@ static const struct cmd_opt options[] = {
 		   eng_network_names, "none (its own, with lo alone) or host"),
 	OPT_STRV(0, "annotation", "KEY=VALUE", struct run_opts, annotations,
 		 "a word to the runtime, as moat.vm.pin=0-3; repeatable"),
+	OPT_FLAG(0, "read-only", struct run_opts, readonly,
+		 "nothing can be written to its root"),
+	OPT_STRV('v', "volume", "SOURCE:TARGET[:ro]", struct run_opts, volumes,
+		 "a file or folder of ours in its root; repeatable"),
+	OPT_STRV(0, "cap-add", "CAP", struct run_opts, cap_add,
+		 "a capability more than the usual ones, or all"),
+	OPT_STRV(0, "cap-drop", "CAP", struct run_opts, cap_drop,
+		 "a capability less, or all"),
 	OPT_STR(0, "kernel", "FILE", struct run_opts, kernel,
 		"vmlinuz or vmlinux of a micro-VM, instead of the newest installed"),
 };
@@ -81,6 +93,10 @@ static int run_run(const struct cmd_call *call, struct err *e)
 		.network = o->network,
 		.kernel = o->kernel,
 		.annotations = o->annotations,
+		.readonly = o->readonly,
+		.volumes = o->volumes,
+		.cap_add = o->cap_add,
+		.cap_drop = o->cap_drop,
 	};
 	int r;
 

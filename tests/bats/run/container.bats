@@ -163,6 +163,47 @@ out_of_host()
 	[[ $output != *$'\nall' && $output != all ]]
 }
 
+@test "with --read-only nothing is written to the root" {
+	run run_host --read-only host sh -c 'echo x >/new'
+	[[ $status -ne 0 ]]
+	[[ $output == *"Read-only file system"* ]]
+	[[ $(out_of_host host sh -c 'echo x >/new; cat /new') == x ]]
+}
+
+@test "volumes are seen with their owners, and written if they may be" {
+	local dir=$BATS_TEST_TMPDIR/vol
+
+	mkdir "$dir"
+	echo kept >"$dir/file"
+	chown 12:34 "$dir/file"
+	run out_of_host -v "$dir:/mnt/rw" --volume "$dir:/mnt/ro:ro" host sh -c '
+		stat -c %u:%g /mnt/ro/file; cat /mnt/rw/file
+		echo new >/mnt/rw/new; echo x >/mnt/ro/x; echo $?'
+	[[ ${lines[0]} == 12:34 && ${lines[1]} == kept && ${lines[-1]} != 0 ]]
+	[[ $(cat "$dir/new") == new && ! -e $dir/x ]]
+}
+
+@test "a volume that cannot be is named" {
+	for volume in name:/x /no/such:/x /etc:x /etc:/x:maybe /etc; do
+		moat_fails run --rm --isolation "$isolation" -v "$volume" host true
+		[[ $output == *"--volume '$volume'"* ]]
+	done
+}
+
+@test "capabilities are added and dropped by name, or all" {
+	local see='grep CapBnd /proc/self/status'
+
+	# shellcheck disable=SC2086 # words
+	[[ $(out_of_host --cap-drop all --cap-add chown host $see) == *0000000000000001 ]]
+	# The usual ones are 800405fb.
+	# shellcheck disable=SC2086
+	[[ $(out_of_host --cap-add CAP_NET_RAW --cap-drop setuid host $see) == *000000008004257b ]]
+	moat_fails run --rm --isolation "$isolation" --cap-add no_such host true
+	[[ $output == *"--cap-add: no capability 'no_such'"* ]]
+	moat_fails run --rm --isolation "$isolation" --cap-add kill --cap-drop kill host true
+	[[ $output == *"both added and dropped"* ]]
+}
+
 @test "nothing is left behind" {
 	run_host host true
 	run moat ps --all --quiet
