@@ -58,6 +58,10 @@ void cg_join_prepare(struct cg *cg)
 {
 	struct err e = { 0 };
 
+	/* The holder goes when cg_join() is through; if nobody were in the
+	 * scope by then, systemd would end it. */
+	if (cg->unit.name && cg->fd < 0)
+		return;
 	cg->itself = cg->v1.n > 0 && cg_v1_prepare(&cg->v1, &e) == 0;
 	if (cg->v1.n > 0 && !cg->itself)
 		log_debug("cgroup: the process is moved: %s", err_text(&e));
