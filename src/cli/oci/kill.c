@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "base/proc.h"
+#include "base/str.h"
 
 struct kill_opts {
 	bool all;
@@ -31,6 +32,16 @@ static int kill_one(void *arg, const char *id, struct err *e)
 	return rt_kill(&x->ctx, &x->kill, e);
 }
 
+/* 0 is none: whoever sends it asks whether there is somebody, as kill(2) has
+ * it. */
+static int parse_signal(const char *text, int *ret)
+{
+	if (!str_eq(text, "0"))
+		return proc_signal_parse(text, ret);
+	*ret = 0;
+	return 0;
+}
+
 static int kill_run(const struct cmd_call *call, struct err *e)
 {
 	const struct kill_opts *o = call->opts;
@@ -39,8 +50,7 @@ static int kill_run(const struct cmd_call *call, struct err *e)
 		.kill = { .signal = SIGTERM, .all = o->all },
 	};
 
-	if (call->n_args > 1 &&
-	    proc_signal_parse(call->args[1], &x.kill.signal) < 0)
+	if (call->n_args > 1 && parse_signal(call->args[1], &x.kill.signal) < 0)
 		return err_set(e, -EINVAL, "unknown signal '%s'",
 			       call->args[1]);
 	if (!o->regex)

@@ -282,6 +282,20 @@ passes_on()
 	wait_for 10 is stopped
 }
 
+@test "signal 0 asks whether there is somebody, and disturbs nobody" {
+	script 'sleep 1001'
+	start
+	moat_oci kill "$id" 0
+	moat_oci kill --all "$id" 0
+	[[ $(moat_oci state "$id" | jq -r .status) == running ]]
+	moat_oci kill "$id" KILL
+	wait_for 10 is stopped
+	moat_oci_fails kill "$id" 0
+	says "container '$id' is not running"
+	moat_oci_fails kill "$id" 00x
+	says "unknown signal '00x'"
+}
+
 @test "kill of what does not run names it" {
 	create
 	moat_oci kill "$id" KILL
