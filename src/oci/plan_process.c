@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "src/oci/plan_parts.h"
@@ -371,23 +372,24 @@ int plan_make_process(const struct spec_process *s, const struct plan *base,
 	return r;
 }
 
-static int add_caps(struct plan_process *p, char *const *names, struct err *e)
+static void add_caps(struct plan_process *p, char *const *names)
 {
 	unsigned int cap;
 
-	/* Here somebody typed a name: a wrong one is a mistake to be told.
-	 * Not inheritable and not ambient (CVE-2022-29162): who becomes another
-	 * user must not keep it. */
+	/* Not inheritable and not ambient (CVE-2022-29162): who becomes another
+	 * user must not keep it. An unknown one is left out as in a
+	 * configuration, which is what runc and crun agree on. */
 	STRV_FOREACH(name, names) {
-		if (ns_cap_parse(*name, &cap) < 0)
-			return err_set(e, -EINVAL, "unknown capability '%.64s'",
-				       *name);
+		if (ns_cap_parse(*name, &cap) < 0) {
+			log_warning("unknown capability '%.64s' is left out",
+				    *name);
+			continue;
+		}
 		p->caps.set = true;
 		p->caps.bounding |= (uint64_t)1 << cap;
 		p->caps.effective |= (uint64_t)1 << cap;
 		p->caps.permitted |= (uint64_t)1 << cap;
 	}
-	return 0;
 }
 
 static int add_env(struct plan_process *p, char *const *env, struct err *e)
@@ -451,7 +453,7 @@ int plan_apply_exec(struct plan_process *p, const struct plan *base,
 	if (r == 0)
 		r = apply_user(p, base, x, e);
 	if (r == 0)
-		r = add_caps(p, x->caps, e);
+		add_caps(p, x->caps);
 	if (r == 0)
 		r = plan_copy(x->apparmor, &p->apparmor, e);
 	if (r == 0)

@@ -156,13 +156,11 @@ TEST(nothing_on_the_command_line_changes_nothing)
 
 TEST(mistakes_on_the_command_line_are_told)
 {
-	static char *const caps[] = { S("CAP_FLY"), NULL };
 	static char *const env[] = { S("NAME"), NULL };
 	static const struct {
 		struct plan_exec x;
 		const char *want;
 	} rows[] = {
-		{ { .caps = caps }, "unknown capability 'CAP_FLY'" },
 		{ { .cwd = "tmp" }, "cwd: 'tmp' is not an absolute path" },
 		{ { .uid = OPT_OF(70000) }, "user: uid: 70000 has no mapping" },
 		{ { .env = env }, "env: [2]: 'NAME' has no '='" },
@@ -176,6 +174,20 @@ TEST(mistakes_on_the_command_line_are_told)
 				-EINVAL);
 		(void)CHECK_STR(e.text, rows[i].want);
 	}
+}
+
+TEST(an_unknown_capability_is_left_out_and_the_others_are_added)
+{
+	static char *const caps[] = { S("CAP_FLY"), S("CAP_SYSLOG"), NULL };
+	const struct plan_exec more = { .caps = caps };
+	unsigned int cap;
+	BASE(p, "containerd.json");
+
+	REQUIRE_OK(plan_make_process(NULL, &p, &x, &e), &e);
+	REQUIRE_OK(plan_apply_exec(&x, &p, &more, &e), &e);
+	REQUIRE(ns_cap_parse("CAP_SYSLOG", &cap) == 0);
+	(void)CHECK(x.caps.bounding ==
+		    (p.process.caps.bounding | (uint64_t)1 << cap));
 }
 
 /* --- what is warned of ------------------------------------------------------
@@ -245,6 +257,7 @@ static const struct tap_test tests[] = {
 	TAP(the_command_line_goes_on_top_of_the_containers_program),
 	TAP(nothing_on_the_command_line_changes_nothing),
 	TAP(mistakes_on_the_command_line_are_told),
+	TAP(an_unknown_capability_is_left_out_and_the_others_are_added),
 	TAP(capabilities_that_cannot_be_had_are_left_out),
 	TAP(unknown_capabilities_are_warned_of_but_not_without_end),
 	TAP(of_each_variable_the_last_is_kept),

@@ -146,7 +146,6 @@ exec_fails() # WORDS OPTION...
 	exec_fails "what to execute?" "$id"
 	exec_fails "'/no/folder': No such file" --cwd /no/folder "$id" true
 	exec_fails "user 'root' is not UID[:GID]" --user root "$id" true
-	exec_fails "unknown capability 'CAP_X'" --cap CAP_X "$id" true
 	exec_fails "group 'x' is not a number" --additional-gids x "$id" true
 	exec_fails "--console-socket" --console-socket /no "$id" true
 	exec_fails "--console-socket" --tty --detach "$id" true
@@ -196,6 +195,14 @@ caps_inside() # SET OPTION...
 	[[ $(caps_inside Inh --cap CAP_CHOWN) == 0000000000000000 ]]
 	[[ $(caps_inside Amb -c CAP_CHOWN) == 0000000000000000 ]]
 	[[ $(caps_inside Eff) == 0000000000000020 ]]
+}
+
+@test "--cap that nobody knows is warned of and left out" {
+	capabilities CAP_KILL
+	start_idle
+	[[ $(caps_inside Eff --cap CAP_X --cap CAP_CHOWN 2>"$bundle/err") == \
+		0000000000000021 ]]
+	has "unknown capability 'CAP_X' is left out" "$bundle/err"
 }
 
 @test "--no-new-privs sets the flag" {
