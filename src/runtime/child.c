@@ -76,6 +76,7 @@ static const struct step init_steps[] = {
 	{ "root directory",  rt_step_chroot,             given_mounts           },
 	{ "sysctl",          rt_step_sysctl,             always                 }, /* through the host's procfs, held open since before the pivot */
 	{ "paths",           rt_step_paths,              own_mounts             }, /* after sysctl: /proc/sys becomes read-only here */
+	{ "cwd folder",      rt_step_cwd_folder,         own_mounts             }, /* while a read-only root can still be written to */
 	{ "seal",            rt_step_seal,               own_mounts             }, /* last of the mounts */
 	{ "personality",     rt_step_personality,        always                 },
 	{ "memory policy",   rt_step_memory_policy,      always                 },

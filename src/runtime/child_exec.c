@@ -70,6 +70,15 @@ static int make_cwd(struct child *c, const char *cwd)
 	return fd < 0 ? fd : 0;
 }
 
+/* A root that is about to become read-only gets it now; why it could not be
+ * made is told when it is missed. */
+int rt_step_cwd_folder(struct child *c, struct err *e)
+{
+	if (c->l->plan->root.readonly)
+		(void)make_cwd(c, c->l->process->cwd);
+	return 0;
+}
+
 int rt_step_cwd(struct child *c, struct err *e)
 {
 	const char *cwd = c->l->process->cwd;

@@ -62,6 +62,7 @@ int rt_step_seal(struct child *c, struct err *e);
 int rt_step_personality(struct child *c, struct err *e);
 int rt_step_memory_policy(struct child *c, struct err *e);
 int rt_step_cwd(struct child *c, struct err *e);
+int rt_step_cwd_folder(struct child *c, struct err *e);
 int rt_step_cwd_late(struct child *c, struct err *e);
 int rt_step_label(struct child *c, struct err *e);
 int rt_step_no_new_privs(struct child *c, struct err *e);

@@ -62,6 +62,12 @@ status_of_program() # KEY: its line of /proc/self/status
 	refuses '.process.cwd = "/bin/sh"' "chdir '/bin/sh': Not a directory"
 }
 
+@test "a cwd that is missing is made in a root that becomes read-only, too" {
+	edit '.process.cwd = "/not/yet" | .root.readonly = true'
+	[[ $(inside 'pwd; touch /x 2>&1') == /not/yet*"Read-only file system" ]]
+	[[ -d $bundle/rootfs/not/yet ]]
+}
+
 @test "a cwd may be one that only the user may enter" {
 	mkdir -m 700 "$bundle/rootfs/work/own"
 	chown 7 "$bundle/rootfs/work/own"
