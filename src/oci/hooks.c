@@ -14,14 +14,29 @@ static int timeout_ms(const struct plan_hook *h)
 	return (int)(MIN_OF(h->timeout.v, (int64_t)INT32_MAX / 1000) * 1000);
 }
 
-static int run_one(const struct plan_hook *h, const char *state, struct err *e)
+/*
+ * What a hook that names no environment gets. The specification is silent; the
+ * peers let it inherit. What runs on the host has the environment of the
+ * runtime, where hooks look for PATH; what runs inside has that of the
+ * container's program, for the host's is nobody's business there.
+ */
+static char **default_env(const struct plan *plan, enum plan_hook_kind kind,
+			  char **nothing)
+{
+	if (kind != PLAN_HOOK_CREATE_CONTAINER &&
+	    kind != PLAN_HOOK_START_CONTAINER)
+		return NULL; /* inherited */
+	return plan->process.env ? plan->process.env : nothing;
+}
+
+static int run_one(const struct plan_hook *h, char **env, const char *state,
+		   struct err *e)
 {
 	char *only_path[] = { h->path, NULL };
-	char *nothing[] = { NULL };
 	struct proc_run run = {
 		.path = h->path,
 		.argv = h->args && h->args[0] ? h->args : only_path,
-		.env = h->env ? h->env : nothing,
+		.env = h->env ? h->env : env,
 		.input = state,
 		.input_len = strlen(state),
 		.timeout_ms = timeout_ms(h),
@@ -38,13 +53,15 @@ int hooks_run(const struct plan *plan, enum plan_hook_kind kind,
 {
 	const struct plan_hooks *hooks = &plan->hooks[kind];
 	const char *name = plan_hook_names[kind];
+	char *nothing[] = { NULL };
+	char **env = default_env(plan, kind, nothing);
 	int r;
 
 	for (size_t i = 0; i < hooks->n; i++) {
 		struct err why = { 0 };
 
 		log_debug("%s hook [%zu]: run '%s'", name, i, hooks->v[i].path);
-		r = run_one(&hooks->v[i], state, &why);
+		r = run_one(&hooks->v[i], env, state, &why);
 		if (r == 0)
 			continue;
 		if (kind != PLAN_HOOK_POSTSTOP)

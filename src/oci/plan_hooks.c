@@ -32,7 +32,9 @@ static int set_hook(const struct spec_hook *s, struct plan_hook *h,
 		r = set_timeout(s, h, e);
 	if (r < 0)
 		return r;
-	/* An empty environment is one as well: not ours. */
+	/* An empty one is one as well; none at all is hooks_run()'s to choose. */
+	if (!s->env)
+		return 0;
 	r = plan_env(s->env, &h->env, e);
 	return r < 0 ? err_wrap(e, r, "env") : 0;
 }

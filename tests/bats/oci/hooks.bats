@@ -85,6 +85,29 @@ inside_hook() # SCRIPT
 	END
 }
 
+@test "a hook without env has the runtime's on the host, the program's inside" {
+	local kind
+
+	edit '.process.env = [ "PATH=/bin", "MINE=inside" ]'
+	for kind in prestart createRuntime poststart poststop; do
+		edit --arg k "$kind" --arg f "$bundle/$kind" '.hooks[$k] = [ {
+			path: "/bin/sh", args: [ "sh", "-c", "echo $MINE >" + $f ] } ]'
+	done
+	edit --arg f "$bundle/createContainer" '.hooks.createContainer = [ {
+		path: "/bin/sh", args: [ "sh", "-c", "echo $MINE >" + $f ] } ] |
+		.hooks.startContainer = [ { path: "/bin/sh",
+			args: [ "sh", "-c", "echo $MINE >/work/said" ] } ]'
+	MINE=host run_container
+	for kind in prestart createRuntime poststart poststop; do
+		[[ $(cat "$bundle/$kind") == host ]]
+	done
+	[[ $(cat "$bundle/createContainer") == inside ]]
+	[[ $(cat "$bundle/rootfs/work/said") == inside ]]
+	edit '.hooks.prestart[0].env = [ "A=x" ]'
+	MINE=host run_container
+	[[ $(cat "$bundle/prestart") == "" ]]
+}
+
 @test "args, env and the path are those of the hook" {
 	printf '#!/bin/sh\necho "$0:$#:$1:$A:$HOME" >"$(dirname "$0")/said"\n' \
 		>"$bundle/prog"
