@@ -46,7 +46,7 @@ static void add_machine(struct args *a, const struct vm_qemu *q)
 		     "microvm,acpi=on,isa-serial=on,usb=off,pit=%s,pic=%s,rtc=on,memory-backend=ram",
 		     q->kvm ? "off" : "on", q->kvm ? "off" : "on");
 	add(a, "-accel");
-	add(a, q->kvm ? "kvm" : "tcg,thread=multi");
+	add(a, q->kvm ? "kvm" : "tcg,thread=multi,tb-size=64");
 	add(a, "-cpu");
 	add(a, q->kvm ? "host" : "max");
 	add(a, "-smp");

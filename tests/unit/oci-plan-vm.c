@@ -56,7 +56,7 @@ TEST(a_machine_is_as_large_as_its_limits)
 		    !CHECK_INT(p.vm.vcpus, rows[i].vcpus) ||
 		    !CHECK_INT(p.vm.memory, rows[i].memory))
 			tap_note("with %s", rows[i].resources);
-		(void)CHECK(p.vm.overhead > 64 * MIB);
+		(void)CHECK(p.vm.overhead > 192 * MIB);
 	}
 }
 

@@ -102,7 +102,7 @@ is_status() # STATUS
 }
 
 @test "the host's group has room for the RAM and the overhead, the guest's for the limit" {
-	overhead=$(((64 << 20) + RAM / 128))
+	overhead=$(((192 << 20) + RAM / 128))
 	[[ $(host_limit memory memory.max memory.limit_in_bytes) -eq \
 		$((RAM + overhead)) ]]
 	[[ $(in_guest memory.max) -eq $RAM ]]
