@@ -284,7 +284,7 @@ static int boot(const struct vm_backend *b, const struct guest *g,
 static int measure(const struct vm_backend *b, const struct guest *g,
 		   struct sample *s, struct err *e)
 {
-	struct ends serial, agent;
+	struct ends serial = { -1, -1 }, agent = { -1, -1 };
 	int r = make_pair(&serial, e);
 
 	if (r < 0)

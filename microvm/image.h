@@ -43,13 +43,13 @@ bool vm_image_version(const void *head, size_t len, char ret[VM_VERSION_MAX]);
 
 /*
  * An x86-64 ELF that a monitor can load: each segment within the file, none
- * reaching over 4 GiB, the entry within one or named by a note for PVH. What is mapped or loaded later
- * is checked there again.
+ * reaching over 4 GiB, the entry within one or named by a note for PVH. What
+ * is mapped or loaded later is checked there again.
  */
 MUST_CHECK int vm_elf_check(const void *data, size_t len, struct err *e);
 
 /* The 32-bit entry of PVH that ELF notes name; 0 when they name none. */
-uint64_t vm_elf_pvh(const void *notes, size_t len);
+uint64_t vm_elf_pvh(const void *data, size_t len);
 
 /* Of something compressed; VM_PACK_NONE when it is nothing we know. */
 enum vm_packing vm_packing_of(const void *data, size_t len);
