@@ -9,6 +9,9 @@
 
 load ../lib/common
 
+# One test here is a whole file of them.
+export BATS_TEST_TIMEOUT=600
+
 setup()
 {
 	need_root
