@@ -63,6 +63,7 @@ struct slurp {
 		REGULAR,
 		REGULAR_OR_PIPE
 	} accept;
+	bool is_pipe;
 };
 
 static void slurp_done(struct slurp *s)
@@ -104,12 +105,13 @@ static ssize_t slurp_some(struct slurp *s, int fd)
 
 /* A pipe was opened without waiting for somebody who writes. From now on we
  * do wait, for those that there are: without any it ends at once. */
-static int accept_kind(const struct slurp *s, int fd, mode_t mode)
+static int accept_kind(struct slurp *s, int fd, mode_t mode)
 {
 	if (s->accept == ANY || S_ISREG(mode))
 		return 0;
 	if (s->accept != REGULAR_OR_PIPE || !S_ISFIFO(mode))
 		return -EMEDIUMTYPE;
+	s->is_pipe = true;
 	return fcntl(fd, F_SETFL, O_RDONLY) < 0 ? -errno : 0;
 }
 
@@ -190,6 +192,9 @@ static int read_named(struct slurp *s, int dirfd, const char *path, char **ret,
 	r = read_all(s, fd, ret, ret_len);
 	if (r == -EMEDIUMTYPE)
 		return not_regular(path, e);
+	if (r == 0 && s->is_pipe && s->len == 0)
+		return err_set(e, -EINVAL, "nobody writes to the pipe '%s'",
+			       path);
 	if (r == -EFBIG)
 		return err_set(e, r, "'%s' has more than %zu bytes", path,
 			       s->max);

@@ -31,7 +31,7 @@ MUST_CHECK int fd_read_file_at(int dirfd, const char *path, size_t max,
 			       char **ret, size_t *ret_len, struct err *e);
 
 /* The same for a name on our caller's command line, which may be a pipe as
- * well: a shell's <(...). One that nobody writes to is empty. */
+ * well: a shell's <(...). One that nobody writes to is refused. */
 MUST_CHECK int fd_read_given_at(int dirfd, const char *path, size_t max,
 				char **ret, size_t *ret_len, struct err *e);
 

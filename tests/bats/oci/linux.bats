@@ -239,7 +239,7 @@ user_namespace()
 	edit '.root.path = "link"'
 	run_container
 	refuses '.root.path = "nothing"' "$bundle/nothing"
-	refuses '.root.path = "config.json"' "Not a directory"
+	refuses '.root.path = "config.json"' "config.json' is not a folder"
 	refuses '.root.path = "/"' "root: path: the host's own root"
 	refuses 'del(.root)' "root: missing"
 	refuses 'del(.root.path)' "root: path"

@@ -240,13 +240,30 @@ not_a_file() # PATH KIND
 	esac
 }
 
+complaint() # KIND PATH
+{
+	if [[ $1 == fifo ]]; then
+		echo "nobody writes to the pipe '$2'"
+	else
+		echo "'$2' is not a regular file"
+	fi
+}
+
+@test "a pipe that somebody writes to is a file like others" {
+	run_container --config <(cat "$whole")
+	start_idle
+	moat_oci exec --process <(jq '.process | .args = [ "/bin/true" ]' "$whole") \
+		"$id"
+	moat_oci update --resources <(echo '{"pids":{"limit":64}}') "$id"
+}
+
 @test "a FIFO, a folder, a device or a socket is no configuration, and none waits for it" {
 	local kind
 
 	need_program python3
 	for kind in fifo folder socket zero terminal; do
 		not_a_file "$bundle/config.json" "$kind"
-		answers "$kind" "'config.json' is not a regular file"
+		answers "$kind" "$(complaint "$kind" config.json)"
 	done
 	rm "$bundle/config.json"
 	truncate -s 1T "$bundle/config.json"
@@ -269,7 +286,7 @@ not_a_file() # PATH KIND
 			# shellcheck disable=SC2086 # words
 			run timeout 60 "$MOAT_BUILD/moat-oci" --root \
 				"$BATS_TEST_TMPDIR/oci" $args
-			says "'$f' is not a regular file"
+			says "$(complaint $kind "$f")"
 			[[ $status -ne 0 && $status -ne 124 && ${#lines[@]} -eq 1 ]]
 		done
 	done
