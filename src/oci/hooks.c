@@ -33,10 +33,12 @@ static int run_one(const struct plan_hook *h, char **env, const char *state,
 		   struct err *e)
 {
 	char *only_path[] = { h->path, NULL };
+	char *nothing[] = { NULL };
+	char **own = h->env ? h->env : nothing;
 	struct proc_run run = {
 		.path = h->path,
 		.argv = h->args && h->args[0] ? h->args : only_path,
-		.env = h->env ? h->env : env,
+		.env = h->inherits ? env : own,
 		.input = state,
 		.input_len = strlen(state),
 		.timeout_ms = timeout_ms(h),

@@ -56,6 +56,7 @@ static const struct json_field hook_fields[] = {
 	JSON_STR(struct plan_hook, path, "path"),
 	JSON_STRV(struct plan_hook, args, "args"),
 	JSON_STRV(struct plan_hook, env, "env", .always = true),
+	JSON_BOOL(struct plan_hook, inherits, "inherits"),
 	JSON_OPT_I64(struct plan_hook, timeout, "timeout"),
 };
 const struct json_table plan_hook_table =

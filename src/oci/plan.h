@@ -60,6 +60,7 @@ struct plan_hook {
 	char *path;
 	char **args;
 	char **env;
+	bool inherits; /* no env was named: hooks_run() has one for it */
 	struct opt_i64 timeout; /* seconds */
 };
 extern const struct json_table plan_hook_table;

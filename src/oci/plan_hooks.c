@@ -33,7 +33,8 @@ static int set_hook(const struct spec_hook *s, struct plan_hook *h,
 	if (r < 0)
 		return r;
 	/* An empty one is one as well; none at all is hooks_run()'s to choose. */
-	if (!s->env)
+	h->inherits = !s->env;
+	if (h->inherits)
 		return 0;
 	r = plan_env(s->env, &h->env, e);
 	return r < 0 ? err_wrap(e, r, "env") : 0;

@@ -381,7 +381,7 @@ TEST(hooks_are_kept_with_what_they_need)
 	(void)CHECK_INT(h->v[0].timeout.v, 3);
 	h = &p.hooks[PLAN_HOOK_POSTSTOP];
 	REQUIRE(h->n == 1);
-	(void)CHECK(!h->v[0].env && !h->v[0].timeout.set);
+	(void)CHECK(h->v[0].inherits && !h->v[0].timeout.set);
 }
 
 TEST(schemata_stand_in_the_order_in_which_they_override)
