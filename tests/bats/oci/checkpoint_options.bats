@@ -187,27 +187,6 @@ memory_in() # FOLDER: kB on the disk
 }
 
 # All of a large memory, then again: the second image has all that is there.
-@test "an image keeps no memory that a later one has: --auto-dedup" {
-	local before
-
-	python 'import time
-m = bytearray(20 << 20); n = 0
-while True:
-    n += 1
-    for i in range(0, len(m), 4096): m[i] = n % 256
-    open("/shared/n", "w").write(str(n))'
-	start_it
-	moat_oci checkpoint --pre-dump --image-path "$image/first" "$id"
-	goes_on
-	before=$(memory_in "$image/first")
-	[[ $before -gt 20000 ]]
-	image=$image/last
-	dump --parent-path ../first --auto-dedup
-	[[ $(memory_in "$image/../first") -lt $((before / 2)) ]]
-	restore
-	goes_on
-}
-
 # --- connections -------------------------------------------------------------
 
 # What goes through the connection is counted at its other end.
