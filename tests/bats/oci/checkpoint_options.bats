@@ -181,11 +181,6 @@ listens() # PORT
 	ss -ltn | grep -q ":$1 "
 }
 
-memory_in() # FOLDER: kB on the disk
-{
-	du -kc "$1"/pages-*.img | tail -n 1 | cut -f 1
-}
-
 # All of a large memory, then again: the second image has all that is there.
 # --- connections -------------------------------------------------------------
 
