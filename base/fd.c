@@ -55,14 +55,16 @@ int fd_read_exact(int fd, void *buf, size_t len)
 }
 
 /* A growing buffer; always room for a NUL. */
+enum kind {
+	ANY,
+	REGULAR,
+	REGULAR_OR_PIPE,
+};
+
 struct slurp {
 	char *text;
 	size_t len, size, max;
-	enum {
-		ANY,
-		REGULAR,
-		REGULAR_OR_PIPE
-	} accept;
+	enum kind accept;
 	bool is_pipe;
 };
 
@@ -179,9 +181,10 @@ static int not_regular(const char *path, struct err *e)
 
 /* Nothing is opened that could keep us waiting. A socket cannot be opened at
  * all. */
-static int read_named(struct slurp *s, int dirfd, const char *path, char **ret,
-		      size_t *ret_len, struct err *e)
+static int read_named(int dirfd, const char *path, enum kind accept, size_t max,
+		      char **ret, size_t *ret_len, struct err *e)
 {
+	_cleanup_(slurp_done) struct slurp s = { .max = max, .accept = accept };
 	autoclose int fd = openat(dirfd, path,
 				  O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	int r;
@@ -189,38 +192,27 @@ static int read_named(struct slurp *s, int dirfd, const char *path, char **ret,
 	if (fd < 0)
 		return errno == ENXIO ? not_regular(path, e)
 				      : err_errno(e, "open '%s'", path);
-	r = read_all(s, fd, ret, ret_len);
+	r = read_all(&s, fd, ret, ret_len);
 	if (r == -EMEDIUMTYPE)
 		return not_regular(path, e);
-	if (r == 0 && s->is_pipe && s->len == 0)
+	if (r == 0 && s.is_pipe && s.len == 0)
 		return err_set(e, -EINVAL, "nobody writes to the pipe '%s'",
 			       path);
 	if (r == -EFBIG)
-		return err_set(e, r, "'%s' has more than %zu bytes", path,
-			       s->max);
+		return err_set(e, r, "'%s' has more than %zu bytes", path, max);
 	return r < 0 ? err_code(e, r, "read '%s'", path) : 0;
 }
 
 int fd_read_file_at(int dirfd, const char *path, size_t max, char **ret,
 		    size_t *ret_len, struct err *e)
 {
-	_cleanup_(slurp_done) struct slurp s = {
-		.max = max,
-		.accept = REGULAR,
-	};
-
-	return read_named(&s, dirfd, path, ret, ret_len, e);
+	return read_named(dirfd, path, REGULAR, max, ret, ret_len, e);
 }
 
 int fd_read_given_at(int dirfd, const char *path, size_t max, char **ret,
 		     size_t *ret_len, struct err *e)
 {
-	_cleanup_(slurp_done) struct slurp s = {
-		.max = max,
-		.accept = REGULAR_OR_PIPE,
-	};
-
-	return read_named(&s, dirfd, path, ret, ret_len, e);
+	return read_named(dirfd, path, REGULAR_OR_PIPE, max, ret, ret_len, e);
 }
 
 ssize_t fd_read_small_at(int dirfd, const char *path, char *buf, size_t size)

@@ -11,7 +11,7 @@
  *	stack	after a fork, each page becomes a private copy
  *	data	what relocations write to
  *
- * madvise() refuses both before Linux 5.14: they are an advantage, never a
+ * madvise() refuses all of them before Linux 5.14: they are an advantage, never a
  * need. The symbols are the linker's; hidden, they are found without a
  * relocation, so that src/cli/entry.c can use them before there are any.
  */

@@ -275,7 +275,8 @@ struct cg;
 /*
  * Makes the group, enables the controllers that the limits need on the way
  * down, applies the limits. A group that exists is taken when it is empty, else
- * -EBUSY; so is one that is frozen, or lies below a frozen one. On failure what was made is removed again.
+ * -EBUSY; so is one that is frozen, or lies below a frozen one. On failure
+ * what was made is removed again.
  */
 MUST_CHECK int cg_create(const struct cg_config *config,
 			 const struct cg_limits *limits, struct cg **ret,

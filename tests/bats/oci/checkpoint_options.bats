@@ -181,7 +181,6 @@ listens() # PORT
 	ss -ltn | grep -q ":$1 "
 }
 
-# All of a large memory, then again: the second image has all that is there.
 # --- connections -------------------------------------------------------------
 
 # What goes through the connection is counted at its other end.
