@@ -14,8 +14,10 @@ bool rt_launch_is_exec(const struct launch *l)
 
 bool rt_launch_waits_mapped(const struct launch *l)
 {
-	/* v1 groups are joined from outside, and are mounted by the child. */
-	return (!rt_launch_is_exec(l) &&
+	/* v1 groups are joined from outside, and are mounted by the child. An
+	 * intermediate process has to name it before it says a word. */
+	return l->joiner ||
+	       (!rt_launch_is_exec(l) &&
 		(plan_makes(l->plan, NS_USER) || l->plan->net_devices.n > 0)) ||
 	       (l->cgroup && cg_must_join(l->cgroup)) || l->cgroup_binds ||
 	       l->process->oom_score_adj.set;

@@ -102,3 +102,18 @@ is_over() # WHAT
 @test "whatever system call it is killed in, a run can be deleted" {
 	each_call signal=SIGKILL is_over
 }
+
+# It makes the child and tells its name; the child sends by sendmsg what is
+# expected after that. (In a v1 group it would wait to be put there.)
+@test "an intermediate process that is slow says its word before the child" {
+	status=0
+	namespace pid /proc/$$/ns/pid
+	edit '.process.terminal = true | .mounts += [ { destination: "/dev/pts",
+		type: "devpts", source: "devpts", options: [ "newinstance" ] } ]'
+	timeout -k 5 60 strace -f -qq -o /dev/null -e trace=write \
+		-e inject=write:delay_enter=300000 "$MOAT_BUILD/moat-oci" \
+		--root "$BATS_TEST_TMPDIR/oci" --cgroup-manager disabled run --bundle "$bundle" "$id" \
+		</dev/null >"$bundle/said" 2>&1 3>&- || status=$?
+	cat "$bundle/said"
+	[[ $status -eq 0 ]]
+}

@@ -283,12 +283,13 @@ bundle_of()
 			exec --tty "$env" sh -c 'trap "stty size" WINCH; stty size
 				while [ "$(stty size)" != "44 99" ]; do sleep 0.1; done
 				exit 3' < <(resize_when_up $i) \
-			>"$BATS_TEST_TMPDIR/tty.$i" 3>&- &
+			>"$BATS_TEST_TMPDIR/tty.$i" 2>&1 3>&- &
 		pids[i]=$!
 	done
 	for i in 1 2 3; do
 		status=0
 		wait "${pids[i]}" || status=$?
+		echo "terminal $i ended with $status: $(cat -v "$BATS_TEST_TMPDIR/tty.$i")"
 		[[ $status -eq 3 ]]
 		grep -q "2$i 7$i" "$BATS_TEST_TMPDIR/tty.$i"
 	done
