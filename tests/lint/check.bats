@@ -94,6 +94,10 @@ x/inside.bats" ]]
 	[[ -z $(../../check/list machine y) ]]
 	: >../../unit/y-file.c
 	[[ $(../../check/list machine y) == unit ]]
+	printf '# runs: machine\n# snapshot: kvm\n' >long.bats
+	[[ $(../../check/list machine x) == "x/long.bats
+x/both.bats
+x/inside.bats" ]]
 }
 
 @test "every package of the table has a name for every package manager" {
