@@ -187,13 +187,13 @@ static int ask_version(struct cg_dbus_link *l, unsigned int *ret, struct err *e)
 }
 
 static int put_limits(struct cg_dbus_link *l, struct cg_dbus_out *m,
-		      const struct cg_limits *limits, bool creating,
+		      const struct cg_limits *limits, bool new_scope,
 		      struct err *e)
 {
 	unsigned int version = 0;
 	int r = cg_systemd_ages(limits) ? ask_version(l, &version, e) : 0;
 
-	return r < 0 ? r : cg_systemd_limits(m, limits, creating, version, e);
+	return r < 0 ? r : cg_systemd_limits(m, limits, new_scope, version, e);
 }
 
 static int put_properties(struct cg_dbus_link *l, struct cg_dbus_out *m,
@@ -210,11 +210,13 @@ static int put_properties(struct cg_dbus_link *l, struct cg_dbus_out *m,
 	if (!text)
 		return err_nomem(e);
 	cg_systemd_put_str(m, "Description", text);
+	cg_systemd_put_bool(m, "DefaultDependencies", false);
+	cg_systemd_put_str(m, "CollectMode", "inactive-or-failed");
 	if (!place->unit_is_slice)
 		put_scope(m, config, place, unit);
 	if (config->account)
 		put_accounting(m);
-	r = put_limits(l, m, limits, true, e);
+	r = put_limits(l, m, limits, !place->unit_is_slice, e);
 	for (size_t i = 0; i < config->properties.n && r == 0; i++)
 		r = cg_systemd_property(m, config->properties.keys[i],
 					config->properties.values[i], e);

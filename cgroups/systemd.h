@@ -63,11 +63,11 @@ void cg_unit_done(struct cg_unit *unit);
 
 /* --- systemd_props.c ------------------------------------------------------*/
 
-/* Appends the limits to an open a(sv). creating: what only a new unit takes.
+/* Appends the limits to an open a(sv). new_scope: what only a new one takes.
  * version: of systemd, 0 when cg_systemd_ages() said that it does not matter.
  */
 MUST_CHECK int cg_systemd_limits(struct cg_dbus_out *m,
-				 const struct cg_limits *l, bool creating,
+				 const struct cg_limits *l, bool new_scope,
 				 unsigned int version, struct err *e);
 /* Something is asked for that only a newer systemd knows. */
 bool cg_systemd_ages(const struct cg_limits *l);

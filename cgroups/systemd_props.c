@@ -280,7 +280,7 @@ bool cg_systemd_ages(const struct cg_limits *l)
 /* What older ones do not know they do not undo either; only the group's end at
  * a lack of memory, and idle, are undone by their reload. */
 static void put_newer(struct cg_dbus_out *m, const struct cg_limits *l,
-		      bool creating, unsigned int version)
+		      bool new_scope, unsigned int version)
 {
 	if (l->memory_zswap_max.set && version >= SINCE_ZSWAP_MAX)
 		put_u64(m, "MemoryZSwapMax", (uint64_t)l->memory_zswap_max.v);
@@ -289,7 +289,7 @@ static void put_newer(struct cg_dbus_out *m, const struct cg_limits *l,
 				    l->memory_zswap_writeback.v);
 	if (!l->memory_oom_group.set)
 		return;
-	if (creating && version >= SINCE_OOM_POLICY)
+	if (new_scope && version >= SINCE_OOM_POLICY)
 		cg_systemd_put_str(m, "OOMPolicy",
 				   l->memory_oom_group.v ? "kill" : "continue");
 	else if (l->memory_oom_group.v)
@@ -297,19 +297,15 @@ static void put_newer(struct cg_dbus_out *m, const struct cg_limits *l,
 }
 
 int cg_systemd_limits(struct cg_dbus_out *m, const struct cg_limits *l,
-		      bool creating, unsigned int version, struct err *e)
+		      bool new_scope, unsigned int version, struct err *e)
 {
 	int r;
 
-	if (creating) {
-		cg_systemd_put_bool(m, "DefaultDependencies", false);
-		cg_systemd_put_str(m, "CollectMode", "inactive-or-failed");
-	}
 	put_numbers(m, l);
 	put_swap_total(m, l);
 	put_quota(m, l, version);
 	put_weights(m, l, version);
-	put_newer(m, l, creating, version);
+	put_newer(m, l, new_scope, version);
 	r = put_list(m, "AllowedCPUs", l->cpuset_cpus, version, e);
 	if (r == 0)
 		r = put_list(m, "AllowedMemoryNodes", l->cpuset_mems, version,

@@ -482,6 +482,42 @@ TEST(an_array_of_structs_is_aligned)
 	CHECK_INT(memcmp(a.v, b.v, a.n), 0);
 }
 
+/* clang-format off */
+TEST(each_systemd_is_told_what_it_knows)
+{
+	static const struct {
+		struct cg_limits limits;
+		bool new_scope;
+		unsigned int version;
+		const char *name;
+		bool told;
+	} rows[] = {
+		{ { .memory_oom_group = { true, true } }, true,  253, "OOMPolicy", true },
+		{ { .memory_oom_group = { true, true } }, true,  252, "OOMPolicy", false },
+		/* neither a slice, nor one that is there already */
+		{ { .memory_oom_group = { true, true } }, false, 253, "OOMPolicy", false },
+		{ { .memory_zswap_max = { true, 4096 } }, true,  253, "MemoryZSwapMax", true },
+		{ { .memory_zswap_max = { true, 4096 } }, false, 253, "MemoryZSwapMax", true },
+		{ { .memory_zswap_max = { true, 4096 } }, false, 252, "MemoryZSwapMax", false },
+		{ { .pids_max = { true, 5 } },            false, 0,   "TasksMax", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(cg_dbus_out_done) struct cg_dbus_out m = { 0 };
+		struct err e = { 0 };
+
+		begin(&m, "v");
+		REQUIRE_OK(cg_systemd_limits(&m, &rows[i].limits,
+					     rows[i].new_scope,
+					     rows[i].version, &e), &e);
+		if (!CHECK_INT(memmem(m.v, m.n, rows[i].name,
+				      strlen(rows[i].name)) != NULL,
+			       rows[i].told))
+			tap_note("row %zu: %s", i, rows[i].name);
+	}
+}
+/* clang-format on */
+
 static const struct tap_test tests[] = {
 	TAP(what_is_written_is_read_back),
 	TAP(arrays_count_from_their_first_element),
@@ -492,6 +528,7 @@ static const struct tap_test tests[] = {
 	TAP(a_peer_that_says_nothing_is_not_waited_for),
 	TAP(texts_become_typed_values),
 	TAP(an_array_of_structs_is_aligned),
+	TAP(each_systemd_is_told_what_it_knows),
 };
 
 int main(void)
