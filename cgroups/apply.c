@@ -231,47 +231,88 @@ static const char *place_of(const struct cg *cg, const struct cg_host *host)
 	return NULL;
 }
 
-/* A v1 controller that nothing has needed so far. */
-static int add_hierarchies(struct cg *cg, const struct cg_host *host,
-			   uint32_t needs, struct err *e)
+/* The v1 controllers that nothing has needed so far, and where they will be;
+ * 0: there are none. */
+static int place_needed(const struct cg *cg, const struct cg_host *host,
+			const struct cg_limits *limits, uint32_t *ret_needs,
+			struct cg_v1_place *ret, struct err *e)
 {
-	struct cg_v1_place place = { 0 };
-	size_t first = cg->v1.n;
-	int r;
+	uint32_t needs = cg_limits_controllers(limits) & host->v1.controllers &
+			 ~cg_v1_controllers(&cg->v1);
 
-	needs &= host->v1.controllers & ~cg_v1_controllers(&cg->v1);
 	if (!needs)
 		return 0;
-	place.path = place_of(cg, host);
-	if (!place.path)
+	*ret_needs = needs;
+	*ret = (struct cg_v1_place){ .path = place_of(cg, host) };
+	if (!ret->path)
 		return err_set(
 			e, -EOPNOTSUPP,
 			"the container was made without the controllers asked for");
-	r = cg_v1_make(&cg->v1, &host->v1, needs, &place, e);
-	return r < 0 ? r : move_all(cg, first, e);
+	return 1;
+}
+
+static int find_host(struct cg *cg, struct cg_host *ret, struct err *e)
+{
+	int r;
+
+	if (cg->fd < 0 && cg->v1.n == 0)
+		return err_set(e, -EOPNOTSUPP,
+			       "there is no cgroup, so no limit can be set");
+	r = cg_host_find(ret, e);
+	if (r < 0 || cg->fd < 0 || cg->mount)
+		return r;
+	cg->mount = ret->v2 ? strdup(ret->v2) : NULL;
+	if (!cg->mount || !str_starts(cg->path, cg->mount))
+		return err_set(e, -ENOENT,
+			       "cgroup '%s' is not in the tree of this host",
+			       cg->path);
+	return 0;
+}
+
+int cg_foresee(struct cg *cg, const struct cg_limits *limits,
+	       struct cg_paths *ret, struct err *e)
+{
+	_cleanup_(cg_host_done) struct cg_host host = { 0 };
+	struct cg_v1_place place;
+	uint32_t needs;
+	int r;
+
+	r = cg_limits_any(limits) ? find_host(cg, &host, e) : 0;
+	if (r == 0)
+		r = place_needed(cg, &host, limits, &needs, &place, e);
+	if (r <= 0)
+		return r;
+	r = cg_save(cg, ret, e);
+	for (size_t i = 0; i < host.v1.n && r == 0; i++) {
+		const struct cg_v1_mount *m = &host.v1.v[i];
+		autofree char *path = NULL;
+
+		if (!(m->controllers & needs))
+			continue;
+		r = cg_v1_group_path(m, &place, &path, e);
+		if (r == 0)
+			r = cg_paths_add(ret, m->names, path, e);
+	}
+	return r < 0 ? r : 1;
 }
 
 int cg_apply(struct cg *cg, const struct cg_limits *limits, struct err *e)
 {
 	_cleanup_(cg_host_done) struct cg_host host = { 0 };
+	size_t first = cg->v1.n;
+	struct cg_v1_place place;
+	uint32_t needs;
 	int r;
 
 	if (!cg_limits_any(limits))
 		return 0;
-	if (cg->fd < 0 && cg->v1.n == 0)
-		return err_set(e, -EOPNOTSUPP,
-			       "there is no cgroup, so no limit can be set");
-	r = cg_host_find(&host, e);
-	if (r == 0 && cg->fd >= 0 && !cg->mount) {
-		cg->mount = host.v2 ? strdup(host.v2) : NULL;
-		if (!cg->mount || !str_starts(cg->path, cg->mount))
-			return err_set(
-				e, -ENOENT,
-				"cgroup '%s' is not in the tree of this host",
-				cg->path);
-	}
+	r = find_host(cg, &host, e);
 	if (r == 0)
-		r = add_hierarchies(cg, &host, cg_limits_controllers(limits),
-				    e);
+		r = place_needed(cg, &host, limits, &needs, &place, e);
+	if (r > 0) {
+		r = cg_v1_make(&cg->v1, &host.v1, needs, &place, e);
+		if (r == 0)
+			r = move_all(cg, first, e);
+	}
 	return r < 0 ? r : cg_write_limits(cg, &host, limits, true, e);
 }

@@ -343,11 +343,10 @@ MUST_CHECK int cg_open_of(const struct cg *cg, pid_t pid, struct cg **ret,
 /*
  * Changes the limits that are set, all or none: a value that the kernel
  * refuses puts back those written before, and e names file and value. It may
- * add v1 hierarchies to the group: cg_save() again.
+ * put the group into v1 hierarchies that nothing has needed before.
  */
 MUST_CHECK int cg_apply(struct cg *cg, const struct cg_limits *limits,
 			struct err *e);
-
 /* Of the group and all below it. */
 MUST_CHECK int cg_pids(struct cg *cg, pid_t **ret, size_t *ret_n,
 		       struct err *e);
@@ -389,6 +388,14 @@ extern const struct json_table cg_paths_table;
 
 MUST_CHECK int cg_save(const struct cg *cg, struct cg_paths *ret,
 		       struct err *e);
+/*
+ * Gives 1 when cg_apply() will put the group into more hierarchies, and what
+ * cg_save() will say then: who writes that down before finds all of the group,
+ * whatever becomes of us.
+ */
+MUST_CHECK int cg_foresee(struct cg *cg, const struct cg_limits *limits,
+			  struct cg_paths *ret, struct err *e);
+
 MUST_CHECK int cg_load(const struct cg_paths *paths, struct cg **ret,
 		       struct err *e);
 

@@ -89,8 +89,8 @@ int cg_delete(struct cg *cg, int timeout_ms, struct err *e)
 
 /* --- remembering ----------------------------------------------------------*/
 
-static int save_one(struct cg_paths *p, const char *controllers,
-		    const char *path, struct err *e)
+int cg_paths_add(struct cg_paths *p, const char *controllers, const char *path,
+		 struct err *e)
 {
 	struct cg_hierarchy *v = reallocarray(p->hierarchies.v,
 					      p->hierarchies.n + 1, sizeof(*v));
@@ -108,9 +108,9 @@ static int save(const struct cg *cg, struct cg_paths *p, struct err *e)
 	int r = 0;
 
 	if (cg->path)
-		r = save_one(p, "", cg->path, e);
+		r = cg_paths_add(p, "", cg->path, e);
 	for (size_t i = 0; i < cg->v1.n && r == 0; i++)
-		r = save_one(p, cg->v1.v[i].names, cg->v1.v[i].path, e);
+		r = cg_paths_add(p, cg->v1.v[i].names, cg->v1.v[i].path, e);
 	if (r == 0 && cg->unit.name) {
 		p->user_manager = cg->unit.user;
 		p->unit = strdup(cg->unit.name);

@@ -31,6 +31,8 @@ struct cg {
 	struct cg_unit unit;
 };
 
+MUST_CHECK int cg_paths_add(struct cg_paths *p, const char *controllers,
+			    const char *path, struct err *e);
 /* An empty handle. */
 MUST_CHECK int cg_new(int driver, struct cg **ret, struct err *e);
 

@@ -132,12 +132,19 @@ int rt_resume(const struct rt_context *ctx, const char *id, struct err *e)
 /* --- limits and numbers ---------------------------------------------------*/
 
 /* On v1 a new kind of limit brings a group in one more hierarchy, which delete
- * must know of. */
-static int note_cgroup(struct env *v, struct err *e)
+ * must know of: also when we are killed in between. */
+static int note_groups(struct env *v, const struct cg_limits *limits,
+		       struct err *e)
 {
+	struct cg_paths paths = { 0 };
+	int r = cg_foresee(v->cgroup, limits, &paths, e);
+
+	if (r <= 0) {
+		json_free(&cg_paths_table, &paths);
+		return r;
+	}
 	json_free(&cg_paths_table, &v->state.cgroup);
-	if (cg_save(v->cgroup, &v->state.cgroup, e) < 0)
-		return -ENOMEM;
+	v->state.cgroup = paths;
 	return state_write(v->dir, &v->state, e);
 }
 
@@ -178,8 +185,8 @@ int rt_update(const struct rt_context *ctx, const char *id,
 			return r;
 		limits = &host;
 	}
-	r = cg_apply(v.cgroup, limits, e);
-	return r < 0 ? r : note_cgroup(&v, e);
+	r = note_groups(&v, limits, e);
+	return r < 0 ? r : cg_apply(v.cgroup, limits, e);
 }
 
 int rt_update_rdt(const struct rt_context *ctx, const char *id,

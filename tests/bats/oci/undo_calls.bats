@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# undo_calls: a run that fails or is killed at whatever system call
+# undo_calls: commands that fail or are killed at whatever system call
 #
-# Some hundred runs under strace, which take minutes in the machine.
+# They are run under strace, which takes too long in the machine.
 #
 # runs: native
 #
@@ -10,6 +10,9 @@
 
 load ../lib/common
 load ../lib/oci
+
+# A test is some hundred commands.
+export BATS_TEST_TIMEOUT=400
 
 setup()
 {
@@ -31,18 +34,21 @@ no_processes_left()
 } 2>/dev/null
 
 # Which of them are tried: one of each kind that a run is made of.
-calls="openat openat2 mkdirat mkdir renameat clone3 socketpair recvmsg sendmsg
+run_calls="openat openat2 mkdirat mkdir renameat clone3 socketpair recvmsg sendmsg
 	fsopen fsmount move_mount open_tree mount_setattr mount pivot_root
 	epoll_ctl capset prctl close_range"
 
 # The nth call of a kind goes wrong, in the runtime or in the child it makes.
 # False when there are not so many.
-with_fault() # CALL FAULT N
+with_fault() # CALL FAULT N COMMAND...
 {
+	local call=$1 fault=$2 n=$3
+
+	shift 3
 	status=0
-	timeout -k 5 100 strace -f -qq -o "$bundle/trace" -e trace="$1" \
-		-e inject="$1:$2:when=$3" "$MOAT_BUILD/moat-oci" \
-		--root "$BATS_TEST_TMPDIR/oci" run --bundle "$bundle" "$id" \
+	timeout -k 5 100 strace -f -qq -o "$bundle/trace" -e trace="$call" \
+		-e inject="$call:$fault:when=$n" "$MOAT_BUILD/moat-oci" \
+		--root "$BATS_TEST_TMPDIR/oci" "$@" \
 		</dev/null >"$bundle/said" 2>&1 3>&- || status=$?
 	grep -q -e INJECTED -e 'killed by SIGKILL' "$bundle/trace"
 }
@@ -56,22 +62,28 @@ gone_after_delete() # WHAT
 	fi
 }
 
-each_call() # FAULT CHECK
+# Each of the calls, as often as the command makes it. What is to be there is
+# made before each, and is gone after it.
+each_call() # FAULT CHECK PREPARE CALLS COMMAND...
 {
-	local call n tried=0
+	local fault=$1 check=$2 prepare=$3 calls=$4 call n tried=0
 
+	shift 4
 	for call in $calls; do
 		for n in {1..40}; do
-			with_fault "$call" "$1" "$n" || break
+			"$prepare"
+			with_fault "$call" "$fault" "$n" "$@" || break
 			tried=$((tried + 1))
-			"$2" "$call $n" || {
+			"$check" "$call $n" || {
 				cat "$bundle/said" >&2
 				return 1
 			}
 			gone_after_delete "$call $n"
 		done
+		gone_after_delete "$call at last"
 	done
-	[[ $tried -gt 50 ]]
+	echo "$tried calls"
+	[[ $tried -gt 10 ]]
 }
 
 # Some can be done without, and that is no failure.
@@ -95,12 +107,87 @@ is_over() # WHAT
 	}
 }
 
+nothing()
+{
+	:
+}
+
+created()
+{
+	create 3>&-
+}
+
+running()
+{
+	program sleep 1000
+	start 3>&-
+}
+
 @test "whatever system call fails, a run ends with a sentence" {
-	each_call error=ENOMEM says_so
+	each_call error=ENOMEM says_so nothing "$run_calls" \
+		run --bundle "$bundle" "$id"
 }
 
 @test "whatever system call it is killed in, a run can be deleted" {
-	each_call signal=SIGKILL is_over
+	each_call signal=SIGKILL is_over nothing "$run_calls" \
+		run --bundle "$bundle" "$id"
+}
+
+@test "whatever system call it is killed in, a start can be deleted" {
+	each_call signal=SIGKILL is_over created \
+		"openat openat2 read write renameat pidfd_open flock poll" \
+		start "$id"
+}
+
+@test "whatever system call it is killed in, a delete can be repeated" {
+	each_call signal=SIGKILL is_over running \
+		"openat openat2 unlinkat rmdir write renameat pidfd_open
+		pidfd_send_signal flock poll" delete --force "$id"
+}
+
+# The container goes on, and takes the next one.
+takes_another() # WHAT
+{
+	is_over "$1" && [[ $(state) == running ]] && in_it true
+}
+
+@test "whatever system call an exec is killed in, the container goes on" {
+	each_call signal=SIGKILL takes_another running \
+		"openat clone3 setns socketpair recvmsg sendmsg prctl capset
+		close_range" exec "$id" true
+}
+
+# All of it or nothing.
+old_or_new() # WHAT
+{
+	local now
+
+	says_so "$1"
+	now=$(group_value pids.max)/$(group_value memory.limit_in_bytes memory.max)
+	if [[ $status -eq 0 ]]; then
+		[[ $now == 55/134217728 ]]
+	else
+		[[ $now == 99/67108864 ]]
+	fi || {
+		echo "$1: status $status, $now" >&2
+		return 1
+	}
+}
+
+group_value() # FILE...: of the container's group
+{
+	local file
+
+	for file; do
+		find /sys/fs/cgroup -path "*$id/$file" -exec cat {} +
+	done
+}
+
+@test "whatever system call fails, an update does all or nothing" {
+	need_controller memory
+	edit '.linux.resources.memory.limit = 67108864'
+	each_call error=ENOMEM old_or_new running "openat openat2 write renameat" \
+		update --cpuset-cpus 0 --pids-limit 55 --memory 134217728 "$id"
 }
 
 # It makes the child and tells its name; the child sends by sendmsg what is
