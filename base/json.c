@@ -336,17 +336,32 @@ int json_read(const char *text, size_t len, const struct json_table *table,
 	return error;
 }
 
-int json_read_file_at(int dirfd, const char *path,
-		      const struct json_table *table, void *obj, struct err *e)
+typedef int (*reader)(int dirfd, const char *path, size_t max, char **ret,
+		      size_t *ret_len, struct err *e);
+
+static int read_by(reader read, int dirfd, const char *path,
+		   const struct json_table *table, void *obj, struct err *e)
 {
 	autofree char *text = NULL;
 	size_t len;
 	int r;
 
-	r = fd_read_file_at(dirfd, path, JSON_MAX_SIZE, &text, &len, e);
+	r = read(dirfd, path, JSON_MAX_SIZE, &text, &len, e);
 	if (r < 0)
 		return r;
 	return json_read(text, len, table, obj, path, e);
+}
+
+int json_read_file_at(int dirfd, const char *path,
+		      const struct json_table *table, void *obj, struct err *e)
+{
+	return read_by(fd_read_file_at, dirfd, path, table, obj, e);
+}
+
+int json_read_given_at(int dirfd, const char *path,
+		       const struct json_table *table, void *obj, struct err *e)
+{
+	return read_by(fd_read_given_at, dirfd, path, table, obj, e);
 }
 
 int json_reformat(const char *text, size_t len, bool pretty, char **ret,

@@ -165,6 +165,10 @@ MUST_CHECK int json_read(const char *text, size_t len,
 MUST_CHECK int json_read_file_at(int dirfd, const char *path,
 				 const struct json_table *table, void *obj,
 				 struct err *e);
+/* From what a user names: fd_read_given_at(). */
+MUST_CHECK int json_read_given_at(int dirfd, const char *path,
+				  const struct json_table *table, void *obj,
+				  struct err *e);
 
 /* Releases what reading made and zeroes the struct. Every string is a block of
  * its own: a caller may steal one (and leave NULL), or put another there. */

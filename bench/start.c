@@ -20,12 +20,12 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "bench/bundle.h"
+#include "bench/times.h"
 
 #define RUNS_DEFAULT 50
 #define RUNS_MAX     1000
@@ -86,14 +86,6 @@ struct sample {
 	long rss_kb;
 	bool failed;
 };
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 /* What the words of a case stand for, for one target. */
 struct line {
@@ -162,13 +154,6 @@ static double measure(const struct line *l, const struct bench_case *c,
 	return r == 0 ? now_ms() - start : -1;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static double median(const struct sample *s)
 {
 	return s->n == 0 ? 0 : s->ms[s->n / 2];
@@ -210,7 +195,7 @@ static void report(const struct bench_case *c, enum view view, bool json,
 			     "min ms", "median", "ratio", "peak KiB",
 			     view_names[view]);
 	for (size_t t = 0; t < ARRAY_SIZE(targets); t++) {
-		qsort(s[t].ms, s[t].n, sizeof(s[t].ms[0]), by_value);
+		times_sort(s[t].ms, s[t].n);
 		if (first <= 0)
 			first = median(&s[t]);
 		if (json)

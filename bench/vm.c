@@ -22,11 +22,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "bench/times.h"
 #include "microvm/backend.h"
 #include "microvm/initramfs.h"
 
@@ -55,14 +55,6 @@ struct guest {
 	unsigned int needs; /* what it was made for */
 	bool agent;	    /* it is the agent that speaks */
 };
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 /* --- the toy --------------------------------------------------------------*/
 
@@ -298,13 +290,6 @@ static int measure(const struct vm_backend *b, const struct guest *g,
 	return r;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Ratios are to the first line that is there. */
 static void report(const char *name, struct sample *s)
 {
@@ -315,7 +300,7 @@ static void report(const char *name, struct sample *s)
 	for (size_t t = 0; t < ARRAY_SIZE(targets); t++) {
 		double median;
 
-		qsort(s[t].ms, s[t].n, sizeof(s[t].ms[0]), by_value);
+		times_sort(s[t].ms, s[t].n);
 		median = s[t].n ? s[t].ms[s[t].n / 2] : 0;
 		if (first <= 0)
 			first = median;

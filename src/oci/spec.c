@@ -305,23 +305,10 @@ void spec_done(struct spec *s)
 	json_free(&spec_table, s);
 }
 
-static int read_given(int dirfd, const char *path,
-		      const struct json_table *table, void *obj, struct err *e)
-{
-	autofree char *text = NULL;
-	size_t len;
-	int r;
-
-	r = fd_read_given_at(dirfd, path, JSON_MAX_SIZE, &text, &len, e);
-	if (r < 0)
-		return r;
-	return json_read(text, len, table, obj, path, e);
-}
-
 int spec_process_read(int dirfd, const char *path, struct spec_process *ret,
 		      struct err *e)
 {
-	return read_given(dirfd, path, &spec_process_table, ret, e);
+	return json_read_given_at(dirfd, path, &spec_process_table, ret, e);
 }
 
 void spec_process_done(struct spec_process *p)
@@ -337,7 +324,8 @@ int spec_resources_read(int dirfd, const char *path, struct spec_resources *ret,
 	int r;
 
 	if (!str_eq(path, "-"))
-		return read_given(dirfd, path, &spec_resources_table, ret, e);
+		return json_read_given_at(dirfd, path, &spec_resources_table,
+					  ret, e);
 	r = fd_read_all(STDIN_FILENO, JSON_MAX_SIZE, &text, &len, e);
 	if (r < 0)
 		return err_wrap(e, r, "standard input");

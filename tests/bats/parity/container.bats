@@ -14,6 +14,7 @@
 # shellcheck disable=SC2016
 
 load ../lib/common
+load ../lib/net
 
 bats_require_minimum_version 1.5.0
 
@@ -99,11 +100,6 @@ oci()
 	"$MOAT_BUILD/moat-oci" --root "$BATS_FILE_TMPDIR/oci" "$@"
 }
 
-in_net() # NAMESPACE COMMAND...
-{
-	nsenter --net="$BATS_FILE_TMPDIR/$1" "${@:2}"
-}
-
 inside() # COMMAND...
 {
 	oci exec "$env" "$@" </dev/null
@@ -111,21 +107,7 @@ inside() # COMMAND...
 
 make_namespaces()
 {
-	local name
-
-	for name in inside outside; do
-		touch "$BATS_FILE_TMPDIR/$name"
-		unshare --net="$BATS_FILE_TMPDIR/$name" true
-		in_net $name ip link set lo up
-	done
-	in_net inside ip link add eth0 mtu 1400 type veth peer name peer \
-		netns "$BATS_FILE_TMPDIR/outside"
-	in_net outside ip link set peer mtu 1400 up
-	in_net outside ip addr add 10.77.0.1/24 dev peer
-	in_net outside ip addr add fd77::1/64 dev peer nodad
-	in_net inside ip link set eth0 up
-	in_net inside ip addr add 10.77.0.2/24 brd + dev eth0
-	in_net inside ip addr add fd77::2/64 dev eth0 nodad
+	make_pair
 	in_net inside ip route add default via 10.77.0.1
 }
 
