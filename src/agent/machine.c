@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "netns/config.h"
+#include "netns/link.h"
 #include "src/agent/agent.h"
 #include "src/oci/wire_body.h"
 
@@ -73,6 +74,8 @@ static int set_up(const struct wire_setup *s, struct err *e)
 		r = set_clock(s->clock_secs, s->clock_nanosecs, e);
 	if (r == 0 && s->entropy.n)
 		r = add_entropy(s->entropy.v, s->entropy.n, e);
+	if (r == 0)
+		r = net_loopback_up(e);
 	if (r == 0 && s->network)
 		r = net_config_write(s->network, e);
 	for (size_t i = 0; i < s->mounts.n && r == 0; i++)

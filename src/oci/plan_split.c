@@ -290,7 +290,8 @@ static int make_guest(struct plan *p, bool rootless, struct err *e)
 	if (rootless)
 		drop_map(&p->map);
 	p->root.in_userns = plan_owns(p, NS_USER);
-	p->loopback_up = true;
+	/* With the machine, by the agent: a user namespace has no say there. */
+	p->loopback_up = false;
 	r = guest_root(&p->root, e);
 	if (r == 0)
 		r = guest_mounts(p, e);

@@ -178,6 +178,19 @@ nothing_is_left()
 	[[ ! -e $bundle/vol/x ]]
 }
 
+@test "a user namespace is the guest's: its lo is up, its files are its own" {
+	linux=', "uidMappings": [ { "containerID": 0, "hostID": 1000, "size": 10 } ],
+		"gidMappings": [ { "containerID": 0, "hostID": 1000, "size": 10 } ]'
+	make_bundle sh -ec 'cat /proc/self/uid_map; cat /sys/class/net/lo/flags; touch /tmp/mine; stat -c %u /tmp/mine'
+	sed -i 's/{ "type": "uts" },/& { "type": "user" },/;
+		s/{ "destination": "\/proc",/{ "destination": "\/sys", "type": "sysfs", "source": "sysfs" }, &/' \
+		"$bundle/config.json"
+	run --separate-stderr moat_oci run --bundle "$bundle" "$vm" </dev/null
+	echo "$output$stderr"
+	[[ $status -eq 0 ]]
+	[[ $(tr -s " " <<<"$output") == $' 0 1000 10\n0x9\n0' ]]
+}
+
 @test "a read-only root stays as it is" {
 	make_bundle sh -c "touch /$vm; test ! -e /$vm"
 	sed -i 's/"path": "rootfs"/&, "readonly": true/' "$bundle/config.json"
