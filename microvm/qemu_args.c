@@ -2,6 +2,7 @@
 #include "microvm/qemu_priv.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/str.h"
 
@@ -135,17 +136,27 @@ static void add_shares(struct args *a, const struct vm_qemu *q)
 	}
 }
 
+/* QEMU looks at the name, which here is none of a device. */
+static const char *driver_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? "host_device"
+							  : "file";
+}
+
 static void add_disks(struct args *a, const struct vm_qemu *q)
 {
 	for (size_t i = 0; i < q->c->disks.n; i++) {
 		const struct vm_disk *d = &q->c->disks.v[i];
 
+		/* Left to itself it would open the file for reading first. */
 		add(a, "-add-fd");
 		ADDF(a, "fd=%d,set=%zu", d->fd, i);
 		add(a, "-drive");
 		ADDF(a,
-		     "if=none,id=disk%zu,format=raw,file=/dev/fdset/%zu,readonly=%s,bps=%llu,iops=%llu",
-		     i, i, d->readonly ? "on" : "off",
+		     "if=none,id=disk%zu,format=raw,file.driver=%s,file.filename=/dev/fdset/%zu,auto-read-only=off,readonly=%s,bps=%llu,iops=%llu",
+		     i, driver_of(d->fd), i, d->readonly ? "on" : "off",
 		     (unsigned long long)d->rate.bytes,
 		     (unsigned long long)d->rate.ops);
 		add(a, "-device");

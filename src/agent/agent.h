@@ -7,6 +7,7 @@
  *
  *	serve.c		frames -> the functions of a table
  *	session.c	one program: made, started, signalled, over
+ *	disks.c		the plan's disks, as this kernel knows them
  *	machine.c	what concerns the machine itself: clock, entropy, shares
  *
  * Whatever fails here fails towards the host, as FAILED; only the end of the
@@ -44,6 +45,8 @@ struct agent {
 	struct agent_session *sessions;
 };
 
+/* Disks become devices of the plan. */
+MUST_CHECK int agent_add_disks(struct plan *p, struct err *e);
 /* CREATE and EXEC: a process that waits for START, or an error and nothing. */
 MUST_CHECK int agent_create(struct agent *a, const struct wire_frame *f,
 			    struct err *e);

@@ -216,6 +216,8 @@ int agent_create(struct agent *a, const struct wire_frame *f, struct err *e)
 	if (r == 0)
 		r = wire_parse(f, &plan_table, &a->plan, e);
 	if (r == 0)
+		r = agent_add_disks(&a->plan, e);
+	if (r == 0)
 		r = cg_create(&a->plan.cgroup, &a->plan.limits, &a->cgroup, e);
 	if (r < 0)
 		return r;

@@ -64,6 +64,19 @@ const struct json_table plan_hook_table =
 
 /* --- the smaller ones ------------------------------------------------------*/
 
+static const struct json_field disk_fields[] = {
+	JSON_STR(struct plan_disk, path, "path", .required = true),
+	JSON_STR(struct plan_disk, source, "source"),
+	JSON_U32(struct plan_disk, major, "major"),
+	JSON_U32(struct plan_disk, minor, "minor"),
+	JSON_BOOL(struct plan_disk, readonly, "readonly"),
+	JSON_U32(struct plan_disk, mode, "mode", .always = true),
+	JSON_U32(struct plan_disk, uid, "uid"),
+	JSON_U32(struct plan_disk, gid, "gid"),
+};
+const struct json_table plan_disk_table =
+	JSON_TABLE(struct plan_disk, disk_fields);
+
 static const struct json_field net_device_fields[] = {
 	JSON_STR(struct plan_net_device, name, "name"),
 	JSON_STR(struct plan_net_device, name_inside, "nameInside"),
@@ -143,6 +156,8 @@ static const struct json_field plan_fields[] = {
 	JSON_BOOL(struct plan, own_dev, "ownDev"),
 	JSON_VEC(struct plan, devices, "devices", struct ns_device,
 		 ns_device_table),
+	JSON_VEC(struct plan, disks, "disks", struct plan_disk, plan_disk_table,
+		 .max = PLAN_DISKS_MAX),
 	JSON_STRV(struct plan, masked, "masked"),
 	JSON_STRV(struct plan, readonly, "readonly"),
 	JSON_STR(struct plan, hostname, "hostname"),

@@ -104,6 +104,17 @@ struct plan_rdt {
 };
 extern const struct json_table plan_rdt_table;
 
+/* A disk of a micro-VM: a block device, or a raw file, of the host. */
+struct plan_disk {
+	char *path;   /* of its node, inside */
+	char *source; /* on the host; NULL: the device of this number */
+	uint32_t major, minor;
+	bool readonly;
+	uint32_t mode, uid, gid; /* of the node */
+};
+extern const struct json_table plan_disk_table;
+#define PLAN_DISKS_MAX 7
+
 /* Which pages of the host a guest's memory is made of. */
 enum plan_huge {
 	PLAN_HUGE_ADVISE, /* transparent ones where the host has them */
@@ -150,6 +161,7 @@ struct plan {
 	 * it. Not so when a folder of the host is bound there. */
 	bool own_dev;
 	JSON_VEC_OF(struct ns_device) devices; /* with defaults */
+	JSON_VEC_OF(struct plan_disk) disks;   /* of a micro-VM alone */
 	char **masked;
 	char **readonly;
 	char *hostname;

@@ -183,16 +183,23 @@ static const struct key {
 	{ "vm.timeout", take_timeout },
 };
 
+#define DISK "vm.disk."
+
 static int take(struct plan_draft *d, const char *key, const char *value,
 		struct err *e)
 {
+	const char *name = key + strlen(PREFIX);
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!str_eq(key + strlen(PREFIX), keys[i].name))
+		if (!str_eq(name, keys[i].name))
 			continue;
 		r = keys[i].take(d, value, e);
 		return r < 0 ? err_wrap(e, r, "%s", key) : 0;
+	}
+	if (str_starts(name, DISK)) {
+		r = plan_take_disk(d->plan, name + strlen(DISK), value, e);
+		return r < 0 ? err_wrap(e, r, "%.128s", key) : 0;
 	}
 	return err_set(e, -EINVAL, "'%.128s' is not an annotation of moat",
 		       key);

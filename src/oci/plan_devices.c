@@ -85,7 +85,9 @@ static int add_device(struct plan *p, const struct spec_device *s,
 	int r;
 
 	r = set_device(s, &n, e);
-	if (r < 0 || is_ours(n.path)) {
+	if (r == 0 && n.type == 'b' && p->isolation == PLAN_VM)
+		r = plan_disk_of_device(p, &n, e);
+	if (r < 0 || !n.path || is_ours(n.path)) {
 		free(n.path);
 		return r;
 	}

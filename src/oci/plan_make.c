@@ -28,6 +28,7 @@ static const struct part {
 	{ "linux: netDevices", plan_add_net_devices },
 	{ "linux: resources", plan_add_limits },
 	{ "linux: resources: devices", plan_add_device_rules },
+	{ NULL, plan_add_disks },  /* rules: who may write */
 	{ NULL, plan_add_cgroup }, /* mounts: who may write to it */
 	{ "linux: intelRdt", plan_add_rdt },
 	{ "linux: memoryPolicy", plan_add_memory_policy },

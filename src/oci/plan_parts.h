@@ -47,6 +47,15 @@ MUST_CHECK int plan_add_notify(struct plan_draft *d, struct err *e);
 MUST_CHECK int plan_add_devices(struct plan_draft *d, struct err *e);
 MUST_CHECK int plan_add_device_rules(struct plan_draft *d, struct err *e);
 
+/* plan_disks.c */
+/* An annotation's: name is that of its node, text "PATH[:ro]". */
+MUST_CHECK int plan_take_disk(struct plan *p, const char *name,
+			      const char *text, struct err *e);
+/* A block device; its path becomes the plan's. */
+MUST_CHECK int plan_disk_of_device(struct plan *p, struct ns_device *n,
+				   struct err *e);
+MUST_CHECK int plan_add_disks(struct plan_draft *d, struct err *e);
+
 /* plan_limits.c, plan_io.c */
 MUST_CHECK int plan_add_limits(struct plan_draft *d, struct err *e);
 MUST_CHECK int plan_block_io(const struct spec_block_io *s, struct cg_limits *l,

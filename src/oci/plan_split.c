@@ -262,6 +262,15 @@ static int guest_mounts(struct plan *p, struct err *e)
 	return 0;
 }
 
+/* What it is on the host is nobody's business here. */
+static void guest_disks(struct plan *p)
+{
+	for (size_t i = 0; i < p->disks.n; i++) {
+		free(steal_ptr(p->disks.v[i].source));
+		p->disks.v[i].major = p->disks.v[i].minor = 0;
+	}
+}
+
 static int guest_cgroup(struct cg_config *c, struct err *e)
 {
 	json_free(&cg_config_table, c);
@@ -299,6 +308,7 @@ static int make_guest(struct plan *p, bool rootless, struct err *e)
 		r = guest_cgroup(&p->cgroup, e);
 	if (r < 0)
 		return r;
+	guest_disks(p);
 	plan_guest_limits(&p->limits);
 	guest_process(&p->process);
 	free(steal_ptr(p->mount_label));

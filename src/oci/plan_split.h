@@ -10,6 +10,7 @@
  *	namespaces around the monitor	namespaces around the program
  *	network, its links as taps	their addresses and routes
  *	cgroup with RAM and overhead	cgroup with the program's own limits
+ *	disks, opened			their nodes, by serial number
  *	root and binds, put together	proc, sys, tmpfs ...; the binds, from
  *	  in one folder that is shared	  the share, in the order they stand
  *	createRuntime and other hooks	startContainer hooks
@@ -21,6 +22,9 @@
  * or left to the monitor's own confinement; each place says which.
  */
 #include "src/oci/plan.h"
+
+/* The i-th disk's serial number, by which the guest knows it. */
+#define PLAN_DISK_SERIAL "moat-%zu"
 
 #define PLAN_SHARE	"/host"
 #define PLAN_SHARE_ROOT "root"

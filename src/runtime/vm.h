@@ -38,6 +38,7 @@ struct rt_vm {
 	const struct vm_backend *backend;
 	unsigned int needs; /* enum vm_need */
 	int kernel, initramfs;
+	int disks[PLAN_DISKS_MAX];
 	char *kernel_path;
 	bool has_modules;
 	char *place;  /* the state's folder: in our own mount namespace the
@@ -59,6 +60,10 @@ DEFINE_CLEANUP(struct rt_vm *, rt_vm_free);
 /* launch.instead: the whole life of the environment's init. Only returns when
  * its program never ran. */
 int rt_vm_child(struct child *c, struct err *e);
+
+/* The disks of the host's half, in its mount namespace: before the clone. */
+MUST_CHECK int rt_vm_open_disks(struct rt_vm *vm, struct err *e);
+void rt_vm_close_disks(struct rt_vm *vm);
 
 /* The network namespace is as it was: for one that outlives the guest. */
 void rt_vm_net_release(const struct plan *p);

@@ -304,6 +304,8 @@ static int fill_config(const struct rt_vm *vm, struct vm_config *c, int share,
 	if (r == 0)
 		r = add_initrd(c, vm->initramfs, e);
 	if (r == 0)
+		r = rt_vm_add_disks(vm, c, e);
+	if (r == 0)
 		r = rt_vm_add_nics(vm, c, e);
 	return r < 0 ? r : add_share(c, share, e);
 }

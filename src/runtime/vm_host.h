@@ -93,6 +93,9 @@ MUST_CHECK int rt_host_ask_json(struct rt_host *h, enum wire_type type,
 /* The taps, as cards of the machine. */
 MUST_CHECK int rt_vm_add_nics(const struct rt_vm *vm, struct vm_config *c,
 			      struct err *e);
+/* The disks, in their order. */
+MUST_CHECK int rt_vm_add_disks(const struct rt_vm *vm, struct vm_config *c,
+			       struct err *e);
 /* The monitor has them. */
 void rt_vm_net_close(struct rt_vm *vm);
 

@@ -118,6 +118,7 @@ static int prepare_initramfs(struct rt_vm *vm, const struct vm_places *places,
 		.bus = { vm->backend->bus[0], vm->backend->bus[1] },
 		.needs = vm->backend->agent | VM_NEED_FS | VM_NEED_RNG |
 			 VM_NEED_BALLOON |
+			 (vm->host.disks.n > 0 ? VM_NEED_BLK : 0) |
 			 (vm->host.vm.network ? VM_NEED_NET : 0),
 	};
 
@@ -190,6 +191,8 @@ static int fill(struct rt_vm *vm, const struct plan *p, int dir,
 	else
 		r = choose_backend(&vm->backend, e);
 	if (r == 0)
+		r = rt_vm_open_disks(vm, e);
+	if (r == 0)
 		r = prepare_kernel(vm, e);
 	if (r < 0)
 		return r;
@@ -206,6 +209,8 @@ int rt_vm_new(const struct plan *p, bool rootless, int dir, const char *place,
 	if (!vm)
 		return err_nomem(e);
 	vm->kernel = vm->initramfs = vm->listener = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(vm->disks); i++)
+		vm->disks[i] = -1;
 	vm->rootless = rootless;
 	r = fill(vm, p, dir, place, e);
 	if (r < 0)
@@ -224,6 +229,7 @@ void rt_vm_free(struct rt_vm *vm)
 		(void)close(vm->initramfs);
 	if (vm->listener >= 0)
 		(void)close(vm->listener);
+	rt_vm_close_disks(vm);
 	net_config_done(&vm->net);
 	free(vm->kernel_path);
 	free(vm->place);

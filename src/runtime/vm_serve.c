@@ -171,6 +171,7 @@ int rt_step_machine(struct child *c, struct err *e)
 		return r;
 	c->host = h;
 	rt_vm_net_close(c->l->vm);
+	rt_vm_close_disks(c->l->vm);
 	if (h->trouble)
 		log_warning("guest: %s", h->trouble);
 	r = rt_vm_take_signals(h->loop, on_signal, h, e);

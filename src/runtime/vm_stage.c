@@ -21,12 +21,14 @@ int rt_step_vm_descriptors(struct child *c, struct err *e)
 		l->procfd,	 l->root_tree, l->vm->kernel, l->vm->initramfs,
 		l->vm->listener, log_fd(),
 	};
-	int used[ARRAY_SIZE(keep) + 64];
+	int used[ARRAY_SIZE(keep) + PLAN_DISKS_MAX + 64];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
 		if (keep[i] >= 0)
 			used[n++] = keep[i];
+	for (size_t i = 0; i < l->vm->host.disks.n; i++)
+		used[n++] = l->vm->disks[i];
 	for (size_t i = 0; i < l->plan->mounts.n; i++) {
 		if (n == ARRAY_SIZE(used))
 			return err_set(e, -E2BIG,

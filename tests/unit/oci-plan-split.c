@@ -199,6 +199,23 @@ TEST(without_root_the_hosts_half_has_the_user_namespace)
 		    !h.guest.root.in_userns);
 }
 
+TEST(what_a_disk_is_on_the_host_is_the_hosts_half)
+{
+	static const char disks[] =
+		HEAD "\"linux\":{" NAMESPACES
+		     ",\"devices\":[{\"path\":\"/dev/sda\",\"type\":\"b\","
+		     "\"major\":8,\"minor\":3}],\"resources\":{\"devices\":["
+		     "{\"allow\":true,\"access\":\"r\"}]}}}";
+	SPLIT(h, disks, false);
+
+	REQUIRE(h.host.disks.n == 1 && h.guest.disks.n == 1);
+	(void)CHECK_INT(h.host.disks.v[0].major, 8);
+	(void)CHECK_INT(h.host.disks.v[0].minor, 3);
+	(void)CHECK_STR(h.guest.disks.v[0].path, "/dev/sda");
+	(void)CHECK(h.guest.disks.v[0].readonly);
+	(void)CHECK_INT(h.guest.disks.v[0].major, 0);
+}
+
 static const struct {
 	const char *text, *want;
 } refused[] = {
@@ -209,9 +226,9 @@ static const struct {
 	  "\"linux\":{\"namespaces\":[{\"type\":\"mount\",\"path\":\"/x\"},{\"type\":\"uts\"},"
 	  "{\"type\":\"network\"}]}}",
 	  "mount namespace" },
-	{ HEAD "\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/dev/sda\","
-	       "\"type\":\"b\",\"major\":8,\"minor\":0}]}}",
-	  "'/dev/sda'" },
+	{ HEAD "\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/dev/kvm\","
+	       "\"type\":\"c\",\"major\":10,\"minor\":232}]}}",
+	  "'/dev/kvm'" },
 	{ HEAD "\"linux\":{" NAMESPACES ",\"netDevices\":{\"eth9\":{}}}}",
 	  "'eth9'" },
 	{ HEAD "\"linux\":{" NAMESPACES
@@ -319,6 +336,7 @@ static const struct tap_test tests[] = {
 	TAP(the_guests_half_needs_nothing_of_the_machine),
 	TAP(a_user_namespace_is_made_where_the_files_are_reached),
 	TAP(without_root_the_hosts_half_has_the_user_namespace),
+	TAP(what_a_disk_is_on_the_host_is_the_hosts_half),
 	TAP(an_update_is_split_as_the_plan_was),
 	TAP(what_a_running_machine_cannot_become_is_refused),
 	TAP(what_a_guest_cannot_have_is_refused_by_name),

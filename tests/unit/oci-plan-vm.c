@@ -106,6 +106,7 @@ TEST(a_container_needs_no_machine)
 {
 	static const char notes[] =
 		"\"annotations\":{\"moat.isolation\":\"container\","
+		"\"moat.vm.disk.d\":\"/d\","
 		"\"moat.vm.kernel\":\"/k\"},\"vm\":{}";
 	struct plan_context ctx = test_machine;
 	_cleanup_(plan_done) struct plan p = { 0 };
@@ -116,6 +117,7 @@ TEST(a_container_needs_no_machine)
 	(void)CHECK_INT(p.isolation, PLAN_CONTAINER);
 	(void)CHECK_STR(p.vm.kernel, NULL);
 	(void)CHECK_INT(p.vm.vcpus, 0);
+	(void)CHECK_INT(p.disks.n, 0);
 }
 
 TEST(defaults_of_a_machine)
@@ -155,6 +157,115 @@ TEST(vcpus_are_pinned_and_memory_is_what_was_asked_for)
 	(void)CHECK_INT(q.vm.pin.n, 0);
 }
 
+/* A micro-VM with these linux.devices, rules, and annotations. */
+static int plan_disks(const char *devices, const char *rules, const char *notes,
+		      struct plan *p, struct err *e)
+{
+	autofree char *text = str_printf(
+		"{\"ociVersion\":\"1.3.0\","
+		"\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},"
+		"\"root\":{\"path\":\"r\"},\"vm\":{},"
+		"\"annotations\":{%s},"
+		"\"linux\":{\"namespaces\":[{\"type\":\"mount\"}],"
+		"\"devices\":[%s],\"resources\":{\"devices\":[%s]}}}",
+		notes, devices, rules);
+
+	return test_parse(text, &test_machine, p, e);
+}
+
+#define DENY  "{\"allow\":false,\"access\":\"rwm\"}"
+#define ALLOW "{\"allow\":true,\"type\":\"b\",\"major\":8,"
+#define SDB                                                                    \
+	"{\"path\":\"/dev/x\",\"type\":\"b\",\"major\":8,\"minor\":16,"        \
+	"\"fileMode\":384,\"uid\":7}"
+
+TEST(block_devices_and_files_are_disks)
+{
+	static const char notes[] = "\"moat.vm.disk.data\":\"/srv//d.img\","
+				    "\"moat.vm.disk.old-1\":\"/srv/o.img:ro\"";
+	_cleanup_(plan_done) struct plan p = { 0 };
+	struct err e = { 0 };
+
+	REQUIRE_OK(plan_disks(SDB, DENY "," ALLOW "\"access\":\"rw\"}", notes,
+			      &p, &e),
+		   &e);
+	REQUIRE(p.disks.n == 3);
+	(void)CHECK_STR(p.disks.v[0].path, "/dev/data");
+	(void)CHECK_STR(p.disks.v[0].source, "/srv/d.img");
+	(void)CHECK(!p.disks.v[0].readonly);
+	(void)CHECK_STR(p.disks.v[1].path, "/dev/old-1");
+	(void)CHECK_STR(p.disks.v[1].source, "/srv/o.img");
+	(void)CHECK(p.disks.v[1].readonly);
+	(void)CHECK_STR(p.disks.v[2].path, "/dev/x");
+	(void)CHECK(!p.disks.v[2].source && !p.disks.v[2].readonly);
+	(void)CHECK_INT(p.disks.v[2].minor, 16);
+	(void)CHECK_INT(p.disks.v[2].mode, 0600);
+	(void)CHECK_INT(p.disks.v[2].uid, 7);
+	for (size_t i = 0; i < p.devices.n; i++)
+		(void)CHECK(p.devices.v[i].type != 'b');
+}
+
+TEST(a_rule_says_whether_a_disk_is_written_to)
+{
+	/* clang-format off */
+	static const struct {
+		const char *rules;
+		bool readonly;
+	} rows[] = {
+		{ DENY "," ALLOW "\"minor\":16,\"access\":\"rwm\"}", false },
+		{ DENY "," ALLOW "\"access\":\"rm\"}", true },
+		{ DENY "," ALLOW "\"minor\":17,\"access\":\"rw\"},"
+		  ALLOW "\"minor\":16,\"access\":\"r\"}", true },
+		{ "{\"allow\":true,\"access\":\"rwm\"},{\"allow\":false,"
+		  "\"type\":\"b\",\"major\":8,\"access\":\"w\"}", true },
+		{ "{\"allow\":true,\"access\":\"rwm\"},{\"allow\":false,"
+		  "\"type\":\"c\",\"major\":8,\"access\":\"w\"}", false },
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(plan_done) struct plan p = { 0 };
+		struct err e = { 0 };
+
+		if (!CHECK_OK(plan_disks(SDB, rows[i].rules, "", &p, &e), &e) ||
+		    !CHECK(p.disks.n == 1 &&
+			   p.disks.v[0].readonly == rows[i].readonly))
+			tap_note("row %zu", i);
+	}
+}
+
+TEST(disks_that_cannot_be_are_refused_by_name)
+{
+	/* clang-format off */
+	static const struct {
+		const char *devices, *rules, *notes, *want;
+	} rows[] = {
+		{ SDB, "", "", "lets '/dev/x' be read" },
+		{ SDB, ALLOW "\"access\":\"w\"}", "", "lets '/dev/x' be read" },
+		{ SDB "," SDB, ALLOW "\"access\":\"r\"}", "", "duplicate path '/dev/x'" },
+		{ SDB, ALLOW "\"access\":\"r\"}", "\"moat.vm.disk.x\":\"/f\"", "duplicate path '/dev/x'" },
+		{ "", "", "\"moat.vm.disk.null\":\"/f\"", "duplicate path '/dev/null'" },
+		{ "", "", "\"moat.vm.disk.\":\"/f\"", "not a name" },
+		{ "", "", "\"moat.vm.disk...\":\"/f\"", "not a name" },
+		{ "", "", "\"moat.vm.disk.a/b\":\"/f\"", "'a/b' is not a name" },
+		{ "", "", "\"moat.vm.disk.a\":\"f\"", "moat.vm.disk.a: 'f' is not an absolute path" },
+		{ "", "", "\"moat.vm.disk.a\":\":ro\"", "not an absolute path" },
+		{ "", "", "\"moat.vm.disk.a\":\"/1\",\"moat.vm.disk.b\":\"/1\","
+		  "\"moat.vm.disk.c\":\"/1\",\"moat.vm.disk.d\":\"/1\",\"moat.vm.disk.e\":\"/1\","
+		  "\"moat.vm.disk.f\":\"/1\",\"moat.vm.disk.g\":\"/1\",\"moat.vm.disk.h\":\"/1\"",
+		  "more than 7 disks" },
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(plan_done) struct plan p = { 0 };
+		struct err e = { 0 };
+
+		if (!CHECK(plan_disks(rows[i].devices, rows[i].rules,
+				      rows[i].notes, &p, &e) < 0) ||
+		    !CHECK_HAS(e.text, rows[i].want))
+			tap_note("row %zu", i);
+	}
+}
+
 static const struct tap_test tests[] = {
 	TAP(a_machine_is_as_large_as_its_limits),
 	TAP(what_is_asked_for_by_name_counts_before_limits),
@@ -162,6 +273,9 @@ static const struct tap_test tests[] = {
 	TAP(a_container_needs_no_machine),
 	TAP(defaults_of_a_machine),
 	TAP(vcpus_are_pinned_and_memory_is_what_was_asked_for),
+	TAP(block_devices_and_files_are_disks),
+	TAP(a_rule_says_whether_a_disk_is_written_to),
+	TAP(disks_that_cannot_be_are_refused_by_name),
 };
 
 int main(void)
