@@ -29,8 +29,8 @@ static char **default_env(const struct plan *plan, enum plan_hook_kind kind,
 	return plan->process.env ? plan->process.env : nothing;
 }
 
-static int run_one(const struct plan_hook *h, char **env, const char *state,
-		   struct err *e)
+static int run_one(const struct plan_hook *h, char **env,
+		   const struct hooks_call *call, struct err *e)
 {
 	char *only_path[] = { h->path, NULL };
 	char *nothing[] = { NULL };
@@ -39,8 +39,9 @@ static int run_one(const struct plan_hook *h, char **env, const char *state,
 		.path = h->path,
 		.argv = h->args && h->args[0] ? h->args : only_path,
 		.env = h->inherits ? env : own,
-		.input = state,
-		.input_len = strlen(state),
+		.input = call->state,
+		.input_len = strlen(call->state),
+		.dirfd = call->dir,
 		.timeout_ms = timeout_ms(h),
 		.quiet = true,
 	};
@@ -51,7 +52,7 @@ static int run_one(const struct plan_hook *h, char **env, const char *state,
 }
 
 int hooks_run(const struct plan *plan, enum plan_hook_kind kind,
-	      const char *state, struct err *e)
+	      const struct hooks_call *call, struct err *e)
 {
 	const struct plan_hooks *hooks = &plan->hooks[kind];
 	const char *name = plan_hook_names[kind];
@@ -63,7 +64,7 @@ int hooks_run(const struct plan *plan, enum plan_hook_kind kind,
 		struct err why = { 0 };
 
 		log_debug("%s hook [%zu]: run '%s'", name, i, hooks->v[i].path);
-		r = run_one(&hooks->v[i], env, state, &why);
+		r = run_one(&hooks->v[i], env, call, &why);
 		if (r == 0)
 			continue;
 		if (kind != PLAN_HOOK_POSTSTOP)

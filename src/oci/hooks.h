@@ -9,13 +9,17 @@
  */
 #include "src/oci/plan.h"
 
+struct hooks_call {
+	const char *state; /* from state_for_hooks() */
+	int dir;	   /* where they start; <= 0: here */
+};
+
 /*
  * Runs the plan's hooks of one kind, in order, each to its end or its timeout.
  * The first failure ends it: e names kind, number and path, and has the last
  * of what the hook said on stderr. Not so with poststop: there a failure is
  * logged as a warning, the next one runs, and the result is 0, as the
- * specification wants it. A hook without an environment of its own gets an
- * empty one. state: from state_for_hooks().
+ * specification wants it.
  */
 MUST_CHECK int hooks_run(const struct plan *plan, enum plan_hook_kind kind,
-			 const char *state, struct err *e);
+			 const struct hooks_call *call, struct err *e);

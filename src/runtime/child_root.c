@@ -137,16 +137,30 @@ int rt_step_await_hooks(struct child *c, struct err *e)
 	return fd_read_all(fd, HOOK_STATE_MAX, &c->hook_state, NULL, e);
 }
 
+/* As with runc they start in the root, which they are there to fill. */
 int rt_step_container_hooks(struct child *c, struct err *e)
 {
-	return hooks_run(c->l->plan, PLAN_HOOK_CREATE_CONTAINER, c->hook_state,
-			 e);
+	const struct plan *p = c->l->plan;
+	struct hooks_call call = { .state = c->hook_state, .dir = c->root };
+	autoclose int given = -1;
+
+	if (p->hooks[PLAN_HOOK_CREATE_CONTAINER].n == 0)
+		return 0;
+	if (!plan_makes(p, NS_MNT)) {
+		given = open(p->root.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (given < 0)
+			return err_errno(e, "open '%s'", p->root.path);
+		call.dir = given;
+	}
+	return hooks_run(p, PLAN_HOOK_CREATE_CONTAINER, &call, e);
 }
 
+/* In the program's own folder. */
 int rt_step_start_hooks(struct child *c, struct err *e)
 {
-	return hooks_run(c->l->plan, PLAN_HOOK_START_CONTAINER, c->hook_state,
-			 e);
+	struct hooks_call call = { .state = c->hook_state };
+
+	return hooks_run(c->l->plan, PLAN_HOOK_START_CONTAINER, &call, e);
 }
 
 int rt_step_pivot(struct child *c, struct err *e)

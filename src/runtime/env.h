@@ -60,6 +60,9 @@ MUST_CHECK int env_erase(const struct rt_context *ctx, const char *id,
  * are not read again. */
 MUST_CHECK int env_erase_opened(struct env *v, const struct rt_context *ctx,
 				const char *id, struct err *e);
+/* Hooks of one kind that run outside, with the status that belongs to it. */
+MUST_CHECK int env_host_hooks(const struct plan *plan, enum plan_hook_kind kind,
+			      const struct state *s, struct err *e);
 /* The poststop hooks; by the specification their failures are told, and do
  * not stop us. */
 void env_poststop(const struct plan *plan, const struct state *s);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,30 +281,43 @@ int rt_list(const struct rt_context *ctx, char ***ret, struct err *e)
 	return 0;
 }
 
-int rt_poststart(const struct plan *plan, const struct state *s, struct err *e)
+/*
+ * In the bundle's folder, as runc and crun have it when they were called for
+ * `run`; also when the caller of a later command is elsewhere. One that is
+ * gone by then must not keep a container from being deleted.
+ */
+int env_host_hooks(const struct plan *plan, enum plan_hook_kind kind,
+		   const struct state *s, struct err *e)
 {
+	static const int status[] = {
+		[PLAN_HOOK_PRESTART] = STATE_CREATING,
+		[PLAN_HOOK_CREATE_RUNTIME] = STATE_CREATING,
+		[PLAN_HOOK_POSTSTART] = STATE_RUNNING,
+		[PLAN_HOOK_POSTSTOP] = STATE_STOPPED,
+	};
 	autofree char *text = NULL;
+	autoclose int dir = -1;
 	int r;
 
-	if (plan->hooks[PLAN_HOOK_POSTSTART].n == 0)
+	if (plan->hooks[kind].n == 0)
 		return 0;
-	r = state_for_hooks(s, STATE_RUNNING, &text, e);
+	r = state_for_hooks(s, status[kind], &text, e);
 	if (r < 0)
 		return r;
-	return hooks_run(plan, PLAN_HOOK_POSTSTART, text, e);
+	dir = open(s->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return hooks_run(plan, kind,
+			 &(struct hooks_call){ .state = text, .dir = dir }, e);
+}
+
+int rt_poststart(const struct plan *plan, const struct state *s, struct err *e)
+{
+	return env_host_hooks(plan, PLAN_HOOK_POSTSTART, s, e);
 }
 
 void env_poststop(const struct plan *plan, const struct state *s)
 {
-	autofree char *text = NULL;
 	struct err e = { 0 };
-	int r;
 
-	if (plan->hooks[PLAN_HOOK_POSTSTOP].n == 0)
-		return;
-	r = state_for_hooks(s, STATE_STOPPED, &text, &e);
-	if (r >= 0)
-		r = hooks_run(plan, PLAN_HOOK_POSTSTOP, text, &e);
-	if (r < 0)
+	if (env_host_hooks(plan, PLAN_HOOK_POSTSTOP, s, &e) < 0)
 		log_warning("container '%s': %s", s->id, err_text(&e));
 }

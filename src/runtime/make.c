@@ -21,7 +21,6 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
-#include "src/oci/hooks.h"
 #include "src/oci/spec.h"
 #include "src/runtime/cache.h"
 #include "src/runtime/env.h"
@@ -315,10 +314,10 @@ static int run_hooks(struct make *m, struct err *e)
 	r = state_for_hooks(&m->state, STATE_CREATING, &text, e);
 	if (r < 0)
 		return r;
-	r = hooks_run(&m->plan, PLAN_HOOK_PRESTART, text, e);
+	r = env_host_hooks(&m->plan, PLAN_HOOK_PRESTART, &m->state, e);
 	if (r < 0)
 		return r;
-	r = hooks_run(&m->plan, PLAN_HOOK_CREATE_RUNTIME, text, e);
+	r = env_host_hooks(&m->plan, PLAN_HOOK_CREATE_RUNTIME, &m->state, e);
 	if (r < 0)
 		return r;
 	return rt_launch_hooked(&m->launch, text, e);

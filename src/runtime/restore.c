@@ -13,7 +13,6 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "src/oci/hooks.h"
 #include "src/runtime/attend.h"
 #include "src/runtime/criu.h"
 #include "src/runtime/env.h"
@@ -216,16 +215,13 @@ static int make_points(const struct plan *p, struct err *e)
 
 static int run_hooks(struct make *m, int pid, struct err *e)
 {
-	autofree char *text = NULL;
 	int r;
 
 	m->state.pid = pid;
-	r = state_for_hooks(&m->state, STATE_CREATING, &text, e);
-	if (r >= 0)
-		r = hooks_run(&m->plan, PLAN_HOOK_PRESTART, text, e);
-	if (r >= 0)
-		r = hooks_run(&m->plan, PLAN_HOOK_CREATE_RUNTIME, text, e);
-	return r < 0 ? r : 0;
+	r = env_host_hooks(&m->plan, PLAN_HOOK_PRESTART, &m->state, e);
+	if (r < 0)
+		return r;
+	return env_host_hooks(&m->plan, PLAN_HOOK_CREATE_RUNTIME, &m->state, e);
 }
 
 static int on_script(void *arg, const char *script, int pid, int fd,

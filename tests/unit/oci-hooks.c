@@ -61,6 +61,13 @@ static char *read_file(const struct place *p, const char *name)
 	return text;
 }
 
+static int run(const struct place *p, enum plan_hook_kind kind,
+	       const char *state, struct err *e)
+{
+	return hooks_run(&p->plan, kind, &(struct hooks_call){ .state = state },
+			 e);
+}
+
 TEST(each_gets_the_state_and_its_own_environment)
 {
 	static char *env[] = { S("A=b"), NULL };
@@ -70,7 +77,7 @@ TEST(each_gets_the_state_and_its_own_environment)
 	add(&p, PLAN_HOOK_PRESTART, "cat >out; echo $0 $A $HOME >>out");
 	add(&p, PLAN_HOOK_PRESTART, "echo two >>out");
 	p.hook[0].env = env;
-	REQUIRE_OK(hooks_run(&p.plan, PLAN_HOOK_PRESTART, "state\n", &e), &e);
+	REQUIRE_OK(run(&p, PLAN_HOOK_PRESTART, "state\n", &e), &e);
 	out = read_file(&p, "out");
 	(void)CHECK_STR(out, "state\nname b\ntwo\n");
 }
@@ -83,7 +90,7 @@ TEST(the_first_failure_ends_it_and_is_told)
 	add(&p, PLAN_HOOK_CREATE_RUNTIME, "exit 0");
 	add(&p, PLAN_HOOK_CREATE_RUNTIME, "echo no disk >&2; exit 3");
 	add(&p, PLAN_HOOK_CREATE_RUNTIME, "echo >third");
-	(void)CHECK(hooks_run(&p.plan, PLAN_HOOK_CREATE_RUNTIME, "", &e) < 0);
+	(void)CHECK(run(&p, PLAN_HOOK_CREATE_RUNTIME, "", &e) < 0);
 	(void)CHECK_STR(
 		e.text,
 		"createRuntime hook [1]: '/bin/sh' ended with status 3: no disk");
@@ -99,7 +106,7 @@ TEST(after_the_end_nothing_stops_the_others)
 	add(&p, PLAN_HOOK_POSTSTOP, "exit 1");
 	add(&p, PLAN_HOOK_POSTSTOP, "echo ran >out");
 	p.hook[0].path = S("/nowhere/at/all");
-	(void)CHECK_OK(hooks_run(&p.plan, PLAN_HOOK_POSTSTOP, "", &e), &e);
+	(void)CHECK_OK(run(&p, PLAN_HOOK_POSTSTOP, "", &e), &e);
 	out = read_file(&p, "out");
 	(void)CHECK_STR(out, "ran\n");
 }
@@ -111,11 +118,11 @@ TEST(without_arguments_it_is_named_by_its_path)
 	add(&p, PLAN_HOOK_PRESTART, "");
 	p.hook[0].path = S("/bin/false");
 	p.hook[0].args = NULL;
-	(void)CHECK(hooks_run(&p.plan, PLAN_HOOK_PRESTART, "", &e) < 0);
+	(void)CHECK(run(&p, PLAN_HOOK_PRESTART, "", &e) < 0);
 	(void)CHECK_STR(e.text,
 			"prestart hook [0]: '/bin/false' ended with status 1");
 	p.hook[0].args = nothing;
-	(void)CHECK(hooks_run(&p.plan, PLAN_HOOK_PRESTART, "", &e) < 0);
+	(void)CHECK(run(&p, PLAN_HOOK_PRESTART, "", &e) < 0);
 }
 
 TEST(one_that_is_not_there_is_named)
@@ -124,8 +131,7 @@ TEST(one_that_is_not_there_is_named)
 
 	add(&p, PLAN_HOOK_START_CONTAINER, "");
 	p.hook[0].path = S("/nowhere/at/all");
-	(void)CHECK_INT(hooks_run(&p.plan, PLAN_HOOK_START_CONTAINER, "", &e),
-			-ENOENT);
+	(void)CHECK_INT(run(&p, PLAN_HOOK_START_CONTAINER, "", &e), -ENOENT);
 	(void)CHECK_HAS(e.text, "startContainer hook [0]: ");
 	(void)CHECK_HAS(e.text, "'/nowhere/at/all'");
 }
@@ -138,8 +144,7 @@ TEST(one_that_takes_too_long_is_ended)
 	add(&p, PLAN_HOOK_POSTSTART, "mkfifo f; read x <f");
 	p.hook[0].env = (char *[]){ S("PATH=/usr/bin:/bin"), NULL };
 	p.hook[0].timeout = (struct opt_i64)OPT_OF(1);
-	(void)CHECK_INT(hooks_run(&p.plan, PLAN_HOOK_POSTSTART, "", &e),
-			-ETIMEDOUT);
+	(void)CHECK_INT(run(&p, PLAN_HOOK_POSTSTART, "", &e), -ETIMEDOUT);
 	(void)CHECK_STR(
 		e.text,
 		"poststart hook [0]: '/bin/sh' took longer than 1000 ms");

@@ -155,6 +155,36 @@ inside_hook() # SCRIPT
 	grep -qx work "$bundle/rootfs/log"
 }
 
+@test "hooks start in the bundle, the root, or the program's folder" {
+	local kind
+
+	for kind in prestart createRuntime createContainer poststart poststop; do
+		hook "$kind" "pwd -P >\$1.$kind"
+	done
+	edit '.process.cwd = "/work"'
+	inside_hook 'pwd -P >$1'
+	run_container
+	for kind in prestart createRuntime poststart poststop; do
+		[[ $(cat "$log.$kind") == "$(realpath "$bundle")" ]]
+	done
+	[[ $(cat "$log.createContainer") == "$(realpath "$bundle/rootfs")" ]]
+	[[ $(cat "$bundle/rootfs/log") == /work ]]
+}
+
+@test "createContainer hooks may fill the root by relative names" {
+	hook createContainer 'echo filled >made-by-a-hook'
+	[[ $(inside 'cat /made-by-a-hook') == filled ]]
+}
+
+@test "a poststop hook runs though the bundle is gone" {
+	log=$BATS_TEST_TMPDIR/log
+	hook poststop 'echo gone >$1'
+	create
+	mv "$bundle" "$bundle.away"
+	moat_oci delete --force "$id"
+	[[ $(cat "$log") == gone ]]
+}
+
 @test "a hook may ask the runtime" {
 	hook createRuntime '"$2" --root "$3" state "$4" >$1'
 	edit --arg m "$MOAT_BUILD/moat-oci" --arg r "$BATS_TEST_TMPDIR/oci" \
