@@ -315,10 +315,16 @@ int eng_config(const struct eng_context *ctx, const struct eng_run *run,
 	       const struct eng_bundle *b, char **ret, struct err *e)
 {
 	_cleanup_(spec_done) struct spec s = { 0 };
+	struct spec_default d = {
+		.rootless = ctx->rootless,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.cgroup_namespace = true,
+	};
 	autofree char *base = NULL;
 	int r;
 
-	r = spec_default(ctx->rootless, geteuid(), getegid(), &base, e);
+	r = spec_default(&d, &base, e);
 	if (r < 0)
 		return r;
 	r = spec_parse(base, strlen(base), "defaults", &s, e);

@@ -341,9 +341,13 @@ MUST_CHECK int spec_mounts_read(int dirfd, const char *path,
 				struct spec_mounts *ret, struct err *e);
 void spec_mounts_done(struct spec_mounts *m);
 
-/*
- * The configuration that `spec` writes: runc's default, or with rootless true
- * the one that needs no rights. The caller frees *ret.
- */
-MUST_CHECK int spec_default(bool rootless, uint32_t uid, uint32_t gid,
-			    char **ret, struct err *e);
+/* For whom and where the configuration that `spec` writes is to run. */
+struct spec_default {
+	bool rootless; /* it needs no rights, and maps these to 0: */
+	uint32_t uid, gid;
+	bool cgroup_namespace;
+};
+
+/* runc's default. The caller frees *ret. */
+MUST_CHECK int spec_default(const struct spec_default *d, char **ret,
+			    struct err *e);

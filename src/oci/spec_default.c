@@ -3,7 +3,11 @@
 #include "base/str.h"
 #include "src/oci/spec.h"
 
-/* What `spec` writes: runc's default, for it is what people edit by heart. */
+/*
+ * What `spec` writes: runc's default, for it is what people edit by heart.
+ * Ambient capabilities are not in it: without inheritable ones, which runc
+ * has taken out, no kernel gives them.
+ */
 
 #define LIST_MAX 8
 
@@ -22,8 +26,9 @@ static const char *const caps[] = {
 
 enum {
 	ALWAYS,
-	ROOT,	  /* only when root makes it */
-	ROOTLESS, /* only when not */
+	ROOT,	   /* only when root makes it */
+	ROOTLESS,  /* only when not */
+	CGROUP_NS, /* where there is to be one */
 };
 
 /* clang-format off */
@@ -50,7 +55,7 @@ static const struct {
 	/* A sysfs needs a network namespace of one's own. */
 	{ ROOTLESS, "/sys", "none", "/sys",
 	  { "rbind", "nosuid", "noexec", "nodev", "ro" } },
-	{ ROOT, "/sys/fs/cgroup", "cgroup", "cgroup",
+	{ ALWAYS, "/sys/fs/cgroup", "cgroup", "cgroup",
 	  { "nosuid", "noexec", "nodev", "relatime", "ro" } },
 };
 
@@ -63,7 +68,7 @@ static const struct {
 	{ ALWAYS, "ipc" },
 	{ ALWAYS, "uts" },
 	{ ALWAYS, "mount" },
-	{ ALWAYS, "cgroup" },
+	{ CGROUP_NS, "cgroup" },
 	{ ROOTLESS, "user" },
 };
 
@@ -78,9 +83,18 @@ static const char *const readonly[] = {
 };
 /* clang-format on */
 
-static bool wanted(int when, bool rootless)
+static bool wanted(int when, const struct spec_default *d)
 {
-	return when == ALWAYS || (when == ROOTLESS) == rootless;
+	switch (when) {
+	case ROOT:
+		return !d->rootless;
+	case ROOTLESS:
+		return d->rootless;
+	case CGROUP_NS:
+		return d->cgroup_namespace;
+	default:
+		return true;
+	}
 }
 
 static void put_str(struct json_out *o, const char *key, const char *value)
@@ -143,11 +157,11 @@ static void put_process(struct json_out *o)
 	json_out_end(o, '}');
 }
 
-static void put_mounts(struct json_out *o, bool rootless)
+static void put_mounts(struct json_out *o, const struct spec_default *d)
 {
 	open_key(o, "mounts", '[');
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
-		if (!wanted(mounts[i].when, rootless))
+		if (!wanted(mounts[i].when, d))
 			continue;
 		json_out_begin(o, '{');
 		put_str(o, "destination", mounts[i].destination);
@@ -183,11 +197,11 @@ static void put_devices(struct json_out *o)
 	json_out_end(o, '}');
 }
 
-static void put_namespaces(struct json_out *o, bool rootless)
+static void put_namespaces(struct json_out *o, const struct spec_default *d)
 {
 	open_key(o, "namespaces", '[');
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		if (!wanted(namespaces[i].when, rootless))
+		if (!wanted(namespaces[i].when, d))
 			continue;
 		json_out_begin(o, '{');
 		put_str(o, "type", namespaces[i].type);
@@ -196,24 +210,22 @@ static void put_namespaces(struct json_out *o, bool rootless)
 	json_out_end(o, ']');
 }
 
-static void put_linux(struct json_out *o, bool rootless, uint32_t uid,
-		      uint32_t gid)
+static void put_linux(struct json_out *o, const struct spec_default *d)
 {
 	open_key(o, "linux", '{');
-	if (rootless) {
-		put_mapping(o, "uidMappings", uid);
-		put_mapping(o, "gidMappings", gid);
+	if (d->rootless) {
+		put_mapping(o, "uidMappings", d->uid);
+		put_mapping(o, "gidMappings", d->gid);
 	} else {
 		put_devices(o);
 	}
-	put_namespaces(o, rootless);
+	put_namespaces(o, d);
 	put_list(o, "maskedPaths", masked);
 	put_list(o, "readonlyPaths", readonly);
 	json_out_end(o, '}');
 }
 
-int spec_default(bool rootless, uint32_t uid, uint32_t gid, char **ret,
-		 struct err *e)
+int spec_default(const struct spec_default *d, char **ret, struct err *e)
 {
 	_cleanup_(json_out_done) struct json_out o = { .pretty = true };
 
@@ -225,8 +237,8 @@ int spec_default(bool rootless, uint32_t uid, uint32_t gid, char **ret,
 	put_bool(&o, "readonly", true);
 	json_out_end(&o, '}');
 	put_str(&o, "hostname", "moat");
-	put_mounts(&o, rootless);
-	put_linux(&o, rootless, uid, gid);
+	put_mounts(&o, d);
+	put_linux(&o, d);
 	json_out_end(&o, '}');
 	return json_out_take(&o, ret, NULL, e);
 }

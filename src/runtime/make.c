@@ -62,7 +62,7 @@ static uint64_t host_memory(void)
 	return sysinfo(&si) < 0 ? 0 : (uint64_t)si.totalram * si.mem_unit;
 }
 
-static bool v2_only(void)
+bool rt_v2_only(void)
 {
 	struct statfs fs;
 
@@ -114,7 +114,7 @@ static int decide(struct make *m, const struct spec *spec, struct err *e)
 		.isolation_vm = m->ctx->isolation_vm,
 		.no_pivot = m->args->no_pivot,
 		.notify_dir = m->notify_dir,
-		.v2_only = v2_only(),
+		.v2_only = rt_v2_only(),
 		.n_cpus = (unsigned int)get_nprocs_conf(),
 		.host_memory = host_memory(),
 	};

@@ -186,3 +186,6 @@ MUST_CHECK int rt_watch(const struct rt_context *ctx, const char *id,
  * copy, executing ourselves once more when it is not. Returns 0 when it is.
  */
 MUST_CHECK int rt_protect_self(char *const *argv, struct err *e);
+
+/* cgroup2 is what is mounted on /sys/fs/cgroup. */
+bool rt_v2_only(void);

@@ -285,20 +285,40 @@ TEST(a_missing_file_is_named)
 
 /* --- writing ---------------------------------------------------------------*/
 
+static int namespaces_of(const struct spec *s, const char *type)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < s->os->namespaces.n; i++)
+		n += str_eq(s->os->namespaces.v[i].type, type);
+	return n;
+}
+
 TEST(the_default_configuration_is_one)
 {
 	for (int rootless = 0; rootless <= 1; rootless++) {
 		autofree char *text = NULL;
 		struct spec s = { 0 };
+		struct spec_default d = {
+			.rootless = rootless,
+			.uid = 1000,
+			.gid = 1001,
+			.cgroup_namespace = rootless,
+		};
 		struct err e = { 0 };
 
-		REQUIRE_OK(spec_default(rootless, 1000, 1001, &text, &e), &e);
+		REQUIRE_OK(spec_default(&d, &text, &e), &e);
 		REQUIRE_OK(spec_parse(text, strlen(text), "x", &s, &e), &e);
 		(void)CHECK_STR(s.version, SPEC_VERSION);
 		(void)CHECK_STR(s.process->args[0], "sh");
 		(void)CHECK_INT(s.os->uid_mappings.n, rootless);
 		if (rootless)
 			(void)CHECK_INT(s.os->gid_mappings.v[0].host_id, 1001);
+		(void)CHECK_INT(namespaces_of(&s, "cgroup"), rootless);
+		for (size_t i = 0; i < s.os->namespaces.n; i++)
+			(void)CHECK_INT(
+				namespaces_of(&s, s.os->namespaces.v[i].type),
+				1);
 		spec_done(&s);
 	}
 }

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "src/oci/spec.h"
+#include "src/runtime/rt.h"
 
 struct spec_opts {
 	const char *bundle;
@@ -30,11 +31,19 @@ static int spec_run(const struct cmd_call *call, struct err *e)
 	const struct spec_opts *o = call->opts;
 	const char *dir = o->bundle ? o->bundle : ".";
 	const char *name = o->file ? o->file : "config.json";
+	struct spec_default d = {
+		.rootless = o->rootless,
+		.uid = geteuid(),
+		.gid = getegid(),
+		/* As with the peers: elsewhere it hides what the container
+		 * would need to find its groups. */
+		.cgroup_namespace = rt_v2_only(),
+	};
 	autofree char *text = NULL;
 	autoclose int dirfd = -1, fd = -1;
 	int r;
 
-	r = spec_default(o->rootless, geteuid(), getegid(), &text, e);
+	r = spec_default(&d, &text, e);
 	if (r < 0)
 		return r;
 	dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -107,6 +107,8 @@ his_is() # STATUS
 		.root.path = "../rootfs" | .root.readonly = false' \
 		<"$bundle/spec/config.json" >"$bundle/config.json"
 	cp "$bundle/config.json" "$bundle/spec/config.json"
+	jq -e '.mounts | map(.destination) | index("/sys/fs/cgroup")' \
+		"$bundle/spec/config.json"
 	[[ $(his run --bundle "$bundle/spec" "$id") -eq 0 ]]
 }
 

@@ -144,6 +144,20 @@ verbs()
 	jq -e '[ .linux.namespaces[].type ] | index("user")' other.json
 }
 
+@test "spec has a cgroup namespace where /sys/fs/cgroup is v2, each kind once" {
+	local want=0 option
+
+	[[ $(stat -f -c %T /sys/fs/cgroup) != cgroup2fs ]] || want=1
+	cd "$BATS_TEST_TMPDIR"
+	for option in "" --rootless; do
+		moat_oci spec $option
+		jq -e --argjson want "$want" '[ .linux.namespaces[].type ] |
+			(map(select(. == "cgroup")) | length) == $want and
+			(unique | length) == length' config.json
+		rm config.json
+	done
+}
+
 @test "plan prints what would be done, and does nothing" {
 	bundle
 	edit '.hostname = "somewhere"'
