@@ -104,6 +104,11 @@ static int stdout_of(const struct helper *h)
 	return h->run->quiet ? h->theirs[ERR] : STDOUT_FILENO;
 }
 
+static int stderr_of(const struct helper *h)
+{
+	return h->run->error_fd > 0 ? h->run->error_fd : h->theirs[ERR];
+}
+
 /* The functions give 0 or a positive errno; the first one counts. */
 static int add_actions(const struct helper *h, posix_spawn_file_actions_t *a)
 {
@@ -119,7 +124,7 @@ static int add_actions(const struct helper *h, posix_spawn_file_actions_t *a)
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(a, stdout_of(h), 1);
 	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(a, h->theirs[ERR], 2);
+		r = posix_spawn_file_actions_adddup2(a, stderr_of(h), 2);
 	if (r == 0)
 		r = posix_spawn_file_actions_addclosefrom_np(a, 3);
 	return r;

@@ -28,6 +28,7 @@ uint64_t ns_caps_known(void);
 struct ns_user {
 	uint32_t uid, gid;
 	struct json_u32v groups;
+	bool keep_groups;     /* the caller's, instead of those */
 	struct opt_u32 umask; /* not set: 0022, as runc has it */
 };
 extern const struct json_table ns_user_table;

@@ -46,6 +46,7 @@ static const struct json_field seccomp_fields[] = {
 	JSON_STRV(struct ns_seccomp, flags,                "flags"),
 	JSON_STR(struct ns_seccomp, listener_path,         "listenerPath"),
 	JSON_STR(struct ns_seccomp, listener_metadata,     "listenerMetadata"),
+	JSON_BOOL(struct ns_seccomp, strict,               "strict"),
 	JSON_VEC(struct ns_seccomp, rules,                 "syscalls", struct ns_seccomp_rule, rule_table),
 };
 

@@ -32,6 +32,7 @@ struct ns_seccomp {
 	char **flags;	      /* SECCOMP_FILTER_FLAG_* */
 	char *listener_path;
 	char *listener_metadata;
+	bool strict; /* an unknown system call is an error */
 	JSON_VEC_OF(struct ns_seccomp_rule) rules;
 };
 extern const struct json_table ns_seccomp_table;

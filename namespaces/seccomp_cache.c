@@ -100,6 +100,7 @@ void ns_seccomp_key(const struct ns_seccomp *s, char ret[NS_SECCOMP_KEY])
 	add_text(&h, s->default_action);
 	add_option(&h, &s->default_errno_ret);
 	add_list(&h, s->architectures);
+	add_number(&h, s->strict);
 	add_number(&h, s->rules.n);
 	for (size_t i = 0; i < s->rules.n; i++)
 		add_rule(&h, &s->rules.v[i]);

@@ -204,8 +204,9 @@ static bool must_be_told(uint32_t default_action, uint32_t action)
 }
 
 /* 1: a name was left out, and that was told. */
-static int add_rule(scmp_filter_ctx ctx, const struct ns_seccomp_rule *rule,
-		    uint32_t default_action, struct err *e)
+static int add_rule(scmp_filter_ctx ctx, const struct ns_seccomp *s,
+		    const struct ns_seccomp_rule *rule, uint32_t default_action,
+		    struct err *e)
 {
 	uint32_t action = action_code(rule->action, &rule->errno_ret);
 	bool tell = must_be_told(default_action, action);
@@ -217,6 +218,9 @@ static int add_rule(scmp_filter_ctx ctx, const struct ns_seccomp_rule *rule,
 	STRV_FOREACH(name, rule->names) {
 		int number = seccomp_syscall_resolve_name(*name), r;
 
+		if (number == __NR_SCMP_ERROR && s->strict)
+			return err_set(e, -EINVAL,
+				       "unknown system call '%.64s'", *name);
 		if (number == __NR_SCMP_ERROR) {
 			log_at(tell ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
 			       "seccomp: unknown system call '%.64s' is left out",
@@ -298,7 +302,7 @@ static int fill(scmp_filter_ctx ctx, const struct ns_seccomp *s,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < s->rules.n; i++) {
-		r = add_rule(ctx, &s->rules.v[i], default_action, e);
+		r = add_rule(ctx, s, &s->rules.v[i], default_action, e);
 		if (r < 0)
 			return err_wrap(e, r, "syscalls: [%zu]", i);
 		told = told || r;

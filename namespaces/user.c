@@ -27,6 +27,7 @@ static const struct json_field user_fields[] = {
 	JSON_U32(struct ns_user, uid,       "uid", .required = true, .always = true),
 	JSON_U32(struct ns_user, gid,       "gid", .required = true, .always = true),
 	JSON_U32V(struct ns_user, groups,   "additionalGids"),
+	JSON_BOOL(struct ns_user, keep_groups, "keepGroups"),
 	JSON_OPT_U32(struct ns_user, umask, "umask"),
 };
 /* clang-format on */
@@ -65,6 +66,8 @@ static int drop_bounding(uint64_t keep, struct err *e)
 
 static int set_groups(const struct ns_user *u, struct err *e)
 {
+	if (u->keep_groups)
+		return 0;
 	if (syscall(SYS_setgroups, u->groups.n, u->groups.v) == 0)
 		return 0;
 	/* A user namespace with one mapped id forbids it altogether. */

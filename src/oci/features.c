@@ -15,10 +15,7 @@
 /* Who may set these on a container may do more than the rest of its
  * configuration lets him; a name that ends in "." stands for all below it. */
 static const char *const unsafe_annotations[] = {
-	"moat.",
-	"org.criu.config",
-	"org.systemd.property.",
-	NULL,
+	"moat.", "org.criu.config", "org.systemd.property.", "run.oci.", NULL,
 };
 
 static void open_key(struct json_out *o, const char *key, char bracket)

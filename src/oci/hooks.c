@@ -2,8 +2,12 @@
 #include "src/oci/hooks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/proc.h"
 
@@ -42,6 +46,8 @@ static int run_one(const struct plan_hook *h, char **env,
 		.input = call->state,
 		.input_len = strlen(call->state),
 		.dirfd = call->dir,
+		.output_fd = call->output.out,
+		.error_fd = call->output.err,
 		.timeout_ms = timeout_ms(h),
 		.quiet = true,
 	};
@@ -49,6 +55,42 @@ static int run_one(const struct plan_hook *h, char **env,
 
 	r = proc_run(&run, e);
 	return r > 0 ? -ECHILD : r; /* proc_run() has put it into words */
+}
+
+/* A FIFO that nobody reads is an error, not a wait. */
+static int open_output(const char *path, int *ret, struct err *e)
+{
+	autoclose int fd = -1;
+
+	if (!path)
+		return 0;
+	fd = open(path,
+		  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY |
+			  O_NONBLOCK,
+		  0600);
+	if (fd < 0)
+		return err_errno(e, "output of hooks: open '%s'", path);
+	if (fd_set_nonblock(fd, false) < 0)
+		return err_errno(e, "output of hooks: '%s'", path);
+	*ret = steal_fd(&fd);
+	return 0;
+}
+
+int hooks_output_open(const struct plan *plan, struct hooks_output *ret,
+		      struct err *e)
+{
+	int r = open_output(plan->hooks_stdout, &ret->out, e);
+
+	return r < 0 ? r : open_output(plan->hooks_stderr, &ret->err, e);
+}
+
+void hooks_output_close(struct hooks_output *o)
+{
+	if (o->out > 0)
+		(void)close(o->out);
+	if (o->err > 0)
+		(void)close(o->err);
+	*o = (struct hooks_output){ 0 };
 }
 
 int hooks_run(const struct plan *plan, enum plan_hook_kind kind,

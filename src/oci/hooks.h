@@ -9,9 +9,20 @@
  */
 #include "src/oci/plan.h"
 
+/* Where the plan has their output go; <= 0: stdout nowhere, stderr into the
+ * error. */
+struct hooks_output {
+	int out, err;
+};
+
+MUST_CHECK int hooks_output_open(const struct plan *plan,
+				 struct hooks_output *ret, struct err *e);
+void hooks_output_close(struct hooks_output *o);
+
 struct hooks_call {
 	const char *state; /* from state_for_hooks() */
 	int dir;	   /* where they start; <= 0: here */
+	struct hooks_output output;
 };
 
 /*

@@ -182,6 +182,9 @@ static const struct json_field plan_fields[] = {
 	HOOKS(PLAN_HOOK_START_CONTAINER, "startContainer"),
 	HOOKS(PLAN_HOOK_POSTSTART, "poststart"),
 	HOOKS(PLAN_HOOK_POSTSTOP, "poststop"),
+	JSON_STR(struct plan, hooks_stdout, "hooksStdout"),
+	JSON_STR(struct plan, hooks_stderr, "hooksStderr"),
+	JSON_STR(struct plan, pidfd_receiver, "pidfdReceiver"),
 	JSON_OBJ(struct plan, vm, "vm", struct plan_vm, plan_vm_table),
 	JSON_MAP(struct plan, annotations, "annotations"),
 };

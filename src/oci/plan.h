@@ -177,6 +177,9 @@ struct plan {
 	struct ns_seccomp *seccomp;
 	struct plan_process process;
 	struct plan_hooks hooks[PLAN_HOOK_N_];
+	/* Files of the host that hooks write to; NULL: errors are told. */
+	char *hooks_stdout, *hooks_stderr;
+	char *pidfd_receiver; /* socket for the pidfd of the init */
 
 	struct plan_vm vm;
 	struct json_map annotations;

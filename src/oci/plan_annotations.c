@@ -5,15 +5,20 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "src/oci/plan_parts.h"
 
 /*
  * What the specification has no key for is said by annotations "moat.*". One
  * that we do not know is refused: a misspelt isolation must not end as none.
+ * Those of crun, "run.oci.*", which podman sets too, mean what they mean
+ * there; one that we do not have is warned of, for crun ignores what it does
+ * not know.
  */
 
-#define PREFIX "moat."
+#define PREFIX	    "moat."
+#define CRUN_PREFIX "run.oci."
 
 static int take_isolation(struct plan_draft *d, const char *v, struct err *e)
 {
@@ -21,6 +26,7 @@ static int take_isolation(struct plan_draft *d, const char *v, struct err *e)
 		if (!str_eq(v, plan_isolation_names[i]))
 			continue;
 		d->plan->isolation = i;
+		d->isolation_said = true;
 		return 0;
 	}
 	return err_set(e, -EINVAL, "'%.64s' is not one of container, vm", v);
@@ -164,45 +170,132 @@ static int take_timeout(struct plan_draft *d, const char *v, struct err *e)
 	return 0;
 }
 
+/* --- those of crun ---------------------------------------------------------*/
+
+static bool is_on(const char *v)
+{
+	return !str_eq(v, "0");
+}
+
+static int take_keep_groups(struct plan_draft *d, const char *v, struct err *e)
+{
+	d->plan->process.user.keep_groups = is_on(v);
+	return 0;
+}
+
+static int take_hooks_stdout(struct plan_draft *d, const char *v, struct err *e)
+{
+	return plan_copy_path(v, &d->plan->hooks_stdout, e);
+}
+
+static int take_hooks_stderr(struct plan_draft *d, const char *v, struct err *e)
+{
+	return plan_copy_path(v, &d->plan->hooks_stderr, e);
+}
+
+static int take_strict_seccomp(struct plan_draft *d, const char *v,
+			       struct err *e)
+{
+	d->seccomp_strict = is_on(v);
+	return 0;
+}
+
+static int take_receiver(struct plan_draft *d, const char *v, struct err *e)
+{
+	d->seccomp_receiver = v;
+	return plan_check_absolute(v, e);
+}
+
+static int take_pidfd_receiver(struct plan_draft *d, const char *v,
+			       struct err *e)
+{
+	return plan_copy_path(v, &d->plan->pidfd_receiver, e);
+}
+
+static int take_time_offset(struct plan_draft *d, const char *v, struct err *e)
+{
+	d->time_offset = v;
+	return 0;
+}
+
+/* A filter that is not loaded would be less isolation than was asked for. */
+static int take_bpf_data(struct plan_draft *d, const char *v, struct err *e)
+{
+	return err_set(e, -EOPNOTSUPP, "only linux.seccomp is a filter");
+}
+
+/* Its own annotation has the last word on isolation. */
+static int take_handler(struct plan_draft *d, const char *v, struct err *e)
+{
+	if (!str_eq(v, "krun"))
+		return err_set(e, -EOPNOTSUPP, "'%.64s' is not krun", v);
+	if (!d->isolation_said)
+		d->plan->isolation = PLAN_VM;
+	return 0;
+}
+
+/* The scope is the container's group, which is what an empty one asks for. */
+static int take_subgroup(struct plan_draft *d, const char *v, struct err *e)
+{
+	if (*v)
+		log_warning("annotation '" CRUN_PREFIX
+			    "systemd.subgroup': no group is made in the scope");
+	return 0;
+}
+
+/* --- all --------------------------------------------------------------------*/
+
 static const struct key {
-	const char *name; /* behind the prefix */
+	const char *name;
 	int (*take)(struct plan_draft *d, const char *value, struct err *e);
 } keys[] = {
-	{ "isolation", take_isolation },
-	{ "rootfs.layers", take_layers },
-	{ "rootfs.scratch", take_scratch },
-	{ "rootfs.scratch-size", take_scratch_size },
-	{ "vm.kernel", take_kernel },
-	{ "vm.backend", take_backend },
-	{ "vm.vcpus", take_vcpus },
-	{ "vm.memory", take_memory },
-	{ "vm.pin", take_pin },
-	{ "vm.huge-pages", take_huge },
-	{ "vm.ksm", take_ksm },
-	{ "vm.cmdline", take_cmdline },
-	{ "vm.timeout", take_timeout },
+	{ PREFIX "isolation", take_isolation },
+	{ PREFIX "rootfs.layers", take_layers },
+	{ PREFIX "rootfs.scratch", take_scratch },
+	{ PREFIX "rootfs.scratch-size", take_scratch_size },
+	{ PREFIX "vm.kernel", take_kernel },
+	{ PREFIX "vm.backend", take_backend },
+	{ PREFIX "vm.vcpus", take_vcpus },
+	{ PREFIX "vm.memory", take_memory },
+	{ PREFIX "vm.pin", take_pin },
+	{ PREFIX "vm.huge-pages", take_huge },
+	{ PREFIX "vm.ksm", take_ksm },
+	{ PREFIX "vm.cmdline", take_cmdline },
+	{ PREFIX "vm.timeout", take_timeout },
+	{ CRUN_PREFIX "handler", take_handler },
+	{ CRUN_PREFIX "hooks.stderr", take_hooks_stderr },
+	{ CRUN_PREFIX "hooks.stdout", take_hooks_stdout },
+	{ CRUN_PREFIX "keep_original_groups", take_keep_groups },
+	{ CRUN_PREFIX "pidfd_receiver", take_pidfd_receiver },
+	{ CRUN_PREFIX "seccomp.receiver", take_receiver },
+	{ CRUN_PREFIX "seccomp_bpf_data", take_bpf_data },
+	{ CRUN_PREFIX "seccomp_fail_unknown_syscall", take_strict_seccomp },
+	{ CRUN_PREFIX "systemd.subgroup", take_subgroup },
+	{ CRUN_PREFIX "timens_offset", take_time_offset },
 };
 
-#define DISK "vm.disk."
+#define DISK PREFIX "vm.disk."
 
 static int take(struct plan_draft *d, const char *key, const char *value,
 		struct err *e)
 {
-	const char *name = key + strlen(PREFIX);
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!str_eq(name, keys[i].name))
+		if (!str_eq(key, keys[i].name))
 			continue;
 		r = keys[i].take(d, value, e);
 		return r < 0 ? err_wrap(e, r, "%s", key) : 0;
 	}
-	if (str_starts(name, DISK)) {
-		r = plan_take_disk(d->plan, name + strlen(DISK), value, e);
+	if (str_starts(key, DISK)) {
+		r = plan_take_disk(d->plan, key + strlen(DISK), value, e);
 		return r < 0 ? err_wrap(e, r, "%.128s", key) : 0;
 	}
-	return err_set(e, -EINVAL, "'%.128s' is not an annotation of moat",
-		       key);
+	if (str_starts(key, PREFIX))
+		return err_set(e, -EINVAL,
+			       "'%.128s' is not an annotation of moat", key);
+	log_warning("annotation '%.128s' is not known and has no effect", key);
+	return 0;
 }
 
 static int copy_map(const struct json_map *from, struct json_map *to,
@@ -229,7 +322,8 @@ int plan_add_annotations(struct plan_draft *d, struct err *e)
 	for (size_t i = 0; i < a->n; i++) {
 		if (!a->keys[i][0])
 			return err_set(e, -EINVAL, "an empty key");
-		if (!str_starts(a->keys[i], PREFIX))
+		if (!str_starts(a->keys[i], PREFIX) &&
+		    !str_starts(a->keys[i], CRUN_PREFIX))
 			continue;
 		r = take(d, a->keys[i], a->values[i], e);
 		if (r < 0)

@@ -148,14 +148,19 @@ int plan_add_personality(struct plan_draft *d, struct err *e)
 
 int plan_add_seccomp(struct plan_draft *d, struct err *e)
 {
-	const struct ns_seccomp *s = d->os->seccomp;
+	struct ns_seccomp *s;
 	int r;
 
-	if (!s)
+	if (!d->os->seccomp)
 		return 0;
-	r = ns_seccomp_check(s, e);
-	if (r < 0)
-		return r;
-	d->plan->seccomp = json_copy_new(&ns_seccomp_table, s);
-	return d->plan->seccomp ? 0 : err_nomem(e);
+	s = d->plan->seccomp = json_copy_new(&ns_seccomp_table, d->os->seccomp);
+	if (!s)
+		return err_nomem(e);
+	s->strict = d->seccomp_strict;
+	if (!s->listener_path && d->seccomp_receiver) {
+		r = plan_copy(d->seccomp_receiver, &s->listener_path, e);
+		if (r < 0)
+			return r;
+	}
+	return ns_seccomp_check(s, e);
 }

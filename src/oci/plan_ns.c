@@ -133,6 +133,47 @@ static int check_offset(const struct ns_time_offset *o, struct err *e)
 	return 0;
 }
 
+/*
+ * run.oci.timens_offset: a line as /proc/self/timens_offsets takes it, CLOCK
+ * SECONDS NANOSECONDS, where the clock may be a number.
+ */
+static int parse_offset(const char *line, struct ns_time_offset *o,
+			struct err *e)
+{
+	autostrv char **word = NULL;
+
+	if (strv_split(line, ' ', &word) < 0)
+		return err_nomem(e);
+	if (strv_len(word) != 3 || str_to_i64(word[1], &o->secs) < 0 ||
+	    str_to_u32(word[2], &o->nanosecs) < 0)
+		return err_set(e, -EINVAL,
+			       "'%.64s' is not CLOCK SECONDS NANOSECONDS",
+			       line);
+	if (str_eq(word[0], "1"))
+		return plan_copy("monotonic", &o->clock, e);
+	if (str_eq(word[0], "7"))
+		return plan_copy("boottime", &o->clock, e);
+	return plan_copy(word[0], &o->clock, e);
+}
+
+static int add_annotated_offset(struct plan_draft *d, struct err *e)
+{
+	struct ns_time_offset *o = calloc(1, sizeof(*o));
+	int r;
+
+	if (!o)
+		return err_nomem(e);
+	d->plan->time_offsets.v = o;
+	d->plan->time_offsets.n = 1;
+	r = parse_offset(d->time_offset, o, e);
+	if (r == 0)
+		r = check_offset(o, e);
+	if (r == 0 && !plan_makes(d->plan, NS_TIME))
+		r = err_set(e, -EINVAL,
+			    "only a new time namespace can have it");
+	return r < 0 ? err_wrap(e, r, "run.oci.timens_offset") : 0;
+}
+
 int plan_add_time_offsets(struct plan_draft *d, struct err *e)
 {
 	size_t n = d->os->time_offsets.n;
@@ -140,7 +181,11 @@ int plan_add_time_offsets(struct plan_draft *d, struct err *e)
 	int r;
 
 	if (n == 0)
-		return 0;
+		return d->time_offset ? add_annotated_offset(d, e) : 0;
+	if (d->time_offset)
+		return err_set(
+			e, -EINVAL,
+			"annotation run.oci.timens_offset says another one");
 	if (!plan_makes(d->plan, NS_TIME))
 		return err_set(e, -EINVAL,
 			       "only a new time namespace can have them");

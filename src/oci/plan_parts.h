@@ -19,6 +19,10 @@ struct plan_draft {
 	/* From annotations, until the parts that want them. */
 	struct opt_u32 vm_vcpus;
 	struct opt_u64 vm_memory;
+	bool isolation_said;
+	bool seccomp_strict;
+	const char *seccomp_receiver; /* when listenerPath names none */
+	const char *time_offset;      /* a line for timens_offsets */
 };
 
 /* plan_annotations.c */

@@ -352,6 +352,7 @@ static int make_exec(const struct spec_process *s, const struct plan *base,
 {
 	int r;
 
+	p->user.keep_groups = base->process.user.keep_groups;
 	r = make_process(s, base, p, e);
 	if (r == 0)
 		r = plan_caps(s->capabilities, &p->caps, e);

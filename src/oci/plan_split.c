@@ -49,6 +49,14 @@ static int check(const struct plan *p, struct err *e)
 		return err_set(e, -EOPNOTSUPP,
 			       "netDevices: a micro-VM cannot take '%s'",
 			       p->net_devices.v[0].name);
+	if (p->process.user.keep_groups)
+		return err_set(e, -EOPNOTSUPP,
+			       "a micro-VM cannot keep groups of the host");
+	if ((p->hooks_stdout || p->hooks_stderr) &&
+	    p->hooks[PLAN_HOOK_START_CONTAINER].n)
+		return err_set(
+			e, -EOPNOTSUPP,
+			"startContainer hooks in a micro-VM cannot write to files of the host");
 	if (p->seccomp && p->seccomp->listener_path)
 		return err_set(
 			e, -EOPNOTSUPP,
@@ -319,6 +327,9 @@ static int make_guest(struct plan *p, bool rootless, struct err *e)
 	strv_free(steal_ptr(p->annotations.keys));
 	strv_free(steal_ptr(p->annotations.values));
 	p->annotations.n = 0;
+	free(steal_ptr(p->hooks_stdout));
+	free(steal_ptr(p->hooks_stderr));
+	free(steal_ptr(p->pidfd_receiver));
 	p->isolation = PLAN_CONTAINER;
 	return 0;
 }

@@ -141,7 +141,11 @@ int rt_step_await_hooks(struct child *c, struct err *e)
 int rt_step_container_hooks(struct child *c, struct err *e)
 {
 	const struct plan *p = c->l->plan;
-	struct hooks_call call = { .state = c->hook_state, .dir = c->root };
+	struct hooks_call call = {
+		.state = c->hook_state,
+		.dir = c->root,
+		.output = c->l->hooks_output,
+	};
 	autoclose int given = -1;
 
 	if (p->hooks[PLAN_HOOK_CREATE_CONTAINER].n == 0)
@@ -158,7 +162,10 @@ int rt_step_container_hooks(struct child *c, struct err *e)
 /* In the program's own folder. */
 int rt_step_start_hooks(struct child *c, struct err *e)
 {
-	struct hooks_call call = { .state = c->hook_state };
+	struct hooks_call call = {
+		.state = c->hook_state,
+		.output = c->l->hooks_output,
+	};
 
 	return hooks_run(c->l->plan, PLAN_HOOK_START_CONTAINER, &call, e);
 }

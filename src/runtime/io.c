@@ -62,14 +62,16 @@ static int send_to(const char *path, const char *what, const char *name, int fd,
 
 int rt_tell(const struct rt_io *io, const struct launch *l, struct err *e)
 {
+	const char *pidfd_to = io->pidfd_socket;
 	int r = 0;
 
+	if (!pidfd_to && !rt_launch_is_exec(l))
+		pidfd_to = l->plan->pidfd_receiver;
 	if (l->console >= 0)
 		r = send_to(io->console_socket, "console socket", "/dev/ptmx",
 			    l->console, e);
 	if (r >= 0)
-		r = send_to(io->pidfd_socket, "pidfd socket", "pidfd", l->pidfd,
-			    e);
+		r = send_to(pidfd_to, "pidfd socket", "pidfd", l->pidfd, e);
 	if (r >= 0 && io->pid_file)
 		r = rt_write_pid(io->pid_file, l->pid, e);
 	return r < 0 ? r : 0;

@@ -160,6 +160,11 @@ static int prepare_world(struct launch *l, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	if (rt_launch_has_hooks(l)) {
+		r = hooks_output_open(l->plan, &l->hooks_output, e);
+		if (r < 0)
+			return r;
+	}
 	if (!plan_makes(l->plan, NS_MNT))
 		return 0;
 	r = ns_root_prepare(&l->plan->root, &l->root_tree, e);

@@ -55,6 +55,7 @@ void rt_launch_done(struct launch *l)
 	free(steal_ptr(l->mount_trees));
 	strv_free(steal_ptr(l->cgroup_binds));
 	json_free(&cg_paths_table, &l->cgroup_paths);
+	hooks_output_close(&l->hooks_output);
 	ns_seccomp_program_done(&l->seccomp);
 }
 

@@ -12,6 +12,7 @@
 #include "cgroups/cg.h"
 #include "namespaces/clone.h"
 #include "namespaces/seccomp.h"
+#include "src/oci/hooks.h"
 #include "src/oci/plan.h"
 
 struct child;
@@ -53,7 +54,8 @@ struct launch {
 	struct ns_seccomp_program seccomp;
 	struct cg_paths cgroup_paths; /* where its groups are mounted from */
 	char **cgroup_binds;	      /* the v1 ones of them */
-	int idmap_userns;	      /* of the container's own mappings */
+	struct hooks_output hooks_output; /* for those inside */
+	int idmap_userns;		  /* of the container's own mappings */
 	uint64_t clone_flags;
 	int netns;	/* the container's, when devices are moved there */
 	size_t n_moved; /* of plan->net_devices */

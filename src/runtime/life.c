@@ -295,6 +295,7 @@ int env_host_hooks(const struct plan *plan, enum plan_hook_kind kind,
 		[PLAN_HOOK_POSTSTART] = STATE_RUNNING,
 		[PLAN_HOOK_POSTSTOP] = STATE_STOPPED,
 	};
+	_cleanup_(hooks_output_close) struct hooks_output output = { 0 };
 	autofree char *text = NULL;
 	autoclose int dir = -1;
 	int r;
@@ -304,9 +305,14 @@ int env_host_hooks(const struct plan *plan, enum plan_hook_kind kind,
 	r = state_for_hooks(s, status[kind], &text, e);
 	if (r < 0)
 		return r;
+	r = hooks_output_open(plan, &output, e);
+	if (r < 0)
+		return r;
 	dir = open(s->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return hooks_run(plan, kind,
-			 &(struct hooks_call){ .state = text, .dir = dir }, e);
+			 &(struct hooks_call){
+				 .state = text, .dir = dir, .output = output },
+			 e);
 }
 
 int rt_poststart(const struct plan *plan, const struct state *s, struct err *e)

@@ -359,6 +359,13 @@ TEST(annotations)
 		{ .top = NOTE("moat.vm.pin", "1-3") ",\"vm\":{}", .os = RES("\"cpu\":{\"cpus\":\"0,2-3\"}"),
 		  .want = "vm: moat.vm.pin: CPU 1 is not in the cpuset '0,2-3'" },
 		{ .top = NOTE("moat.vm.cmdline", "a\\nb"), .want = "annotations: moat.vm.cmdline: a line break" },
+		{ .top = NOTE("run.oci.handler", "wasm"), .want = "annotations: run.oci.handler: 'wasm' is not krun" },
+		{ .top = NOTE("run.oci.hooks.stdout", "a"), .want = "annotations: run.oci.hooks.stdout: 'a' is not an absolute path" },
+		{ .top = NOTE("run.oci.hooks.stderr", ""), .want = "annotations: run.oci.hooks.stderr: empty, not an absolute path" },
+		{ .top = NOTE("run.oci.pidfd_receiver", "a"), .want = "annotations: run.oci.pidfd_receiver: 'a' is not an absolute path" },
+		{ .top = NOTE("run.oci.seccomp.receiver", "a"), .want = "annotations: run.oci.seccomp.receiver: 'a' is not an absolute path" },
+		{ .top = NOTE("run.oci.seccomp_bpf_data", "AAAA"), .want = "annotations: run.oci.seccomp_bpf_data: only linux.seccomp is a filter" },
+		{ .top = NOTE("run.oci.timens_offset", "1 2 3"), .want = "linux: timeOffsets: run.oci.timens_offset: only a new time namespace can have it" },
 		{ .top = NOTE("moat.vm.timeout", "soon"), .want = "annotations: moat.vm.timeout: 'soon' is not a time in seconds" },
 	};
 
