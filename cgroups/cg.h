@@ -297,7 +297,7 @@ MUST_CHECK int cg_finish(struct cg *cg, const struct cg_config *config,
 /*
  * The group that cg_create() would make, when it is there and ours: for
  * cleaning up after a create that was killed. Opens it, makes and changes
- * nothing. -ENOENT; -EBUSY when it holds processes, for they may be another's.
+ * nothing. Processes in it may be another's. -ENOENT.
  */
 MUST_CHECK int cg_find(const struct cg_config *config,
 		       const struct cg_limits *limits, struct cg **ret,

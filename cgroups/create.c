@@ -318,18 +318,6 @@ static int find_groups(struct cg *cg, struct making *m, struct err *e)
 	return r;
 }
 
-static int check_unused(struct cg *cg, struct err *e)
-{
-	autofree pid_t *pids = NULL;
-	size_t n = 0;
-	int r;
-
-	r = cg_pids(cg, &pids, &n, e);
-	if (r < 0)
-		return r;
-	return n > 0 ? err_set(e, -EBUSY, "the cgroup holds processes") : 0;
-}
-
 static int find(struct cg *cg, struct making *m, struct err *e)
 {
 	int r;
@@ -362,8 +350,6 @@ int cg_find(const struct cg_config *config, const struct cg_limits *limits,
 	r = cg_new(config->driver, &cg, e);
 	if (r == 0)
 		r = find(cg, &m, e);
-	if (r == 0)
-		r = check_unused(cg, e);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(cg);

@@ -133,8 +133,21 @@ int env_write_plan(int dir, const struct plan *plan, struct err *e)
 
 /* --- the end --------------------------------------------------------------*/
 
-/* Without a whole state: the plan still knows where the group would be. */
-static int find_lost_cgroup(struct env *v, struct err *e)
+static bool in_use(struct cg *cg)
+{
+	struct err ignored = { 0 };
+	autofree pid_t *pids = NULL;
+	size_t n = 0;
+
+	return cg_pids(cg, &pids, &n, &ignored) < 0 || n > 0;
+}
+
+/*
+ * Without a whole state: the plan still knows where the group would be. As
+ * long as there was no state, nothing of ours can be in it, and who is may be
+ * somebody else's. One that is broken was written when our init was there.
+ */
+static int find_lost_cgroup(struct env *v, bool was_made, struct err *e)
 {
 	struct err ignored = { 0 };
 	int r;
@@ -142,12 +155,28 @@ static int find_lost_cgroup(struct env *v, struct err *e)
 	if (env_plan(v, &ignored) < 0)
 		return 0;
 	r = cg_find(&v->plan.cgroup, &v->plan.limits, &v->cgroup, e);
+	if (r == 0 && !was_made && in_use(v->cgroup))
+		cg_free(steal_ptr(v->cgroup));
 	/* Where we may not look, or no systemd answers, none was made; and a
 	 * scope that systemd makes yet goes by itself, being empty. */
-	return r == -EACCES || r == -EPERM || r == -EROFS ||
+	return r == -EACCES || r == -EPERM || r == -EROFS || r == -ENOENT ||
 			       r == -ECONNREFUSED || r == -ETIMEDOUT
 		       ? 0
 		       : r;
+}
+
+/* What is broken goes, and with it the last that knew. */
+static void tell_unknown(const struct env *v, const char *id,
+			 const struct err *why)
+{
+	if (v->cgroup)
+		log_warning(
+			"container '%s': %s; what is in its cgroup is killed",
+			id, err_text(why));
+	else
+		log_warning(
+			"container '%s': %s, and no cgroup is known: processes of it may be left",
+			id, err_text(why));
 }
 
 static int kill_init(const struct env *v, struct err *e)
@@ -220,11 +249,13 @@ int env_erase(const struct rt_context *ctx, const char *id, struct err *e)
 		return v.dir == -ENOENT ? 0 : v.dir;
 	r = state_read(v.dir, &v.state, &why);
 	if (r < 0) {
-		log_debug("container '%s': %s", id, err_text(&why));
-		r = find_lost_cgroup(&v, e);
-		/* A group with processes may be somebody else's. */
-		if (r < 0 && r != -ENOENT && r != -EBUSY)
+		bool was_made = r != -ENOENT;
+
+		r = find_lost_cgroup(&v, was_made, e);
+		if (r < 0)
 			return r;
+		if (was_made)
+			tell_unknown(&v, id, &why);
 	}
 	return env_erase_opened(&v, ctx, id, e);
 }

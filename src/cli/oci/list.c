@@ -40,7 +40,8 @@ static void list_done(struct list *l)
 	free(l->v);
 }
 
-/* One that vanishes while we look is no error. */
+/* One that vanishes, or is made, while we look is nothing to speak of; one that
+ * is broken runs perhaps. */
 static int read_states(const struct rt_context *ctx, struct list *l,
 		       struct err *e)
 {
@@ -56,10 +57,13 @@ static int read_states(const struct rt_context *ctx, struct list *l,
 	STRV_FOREACH(id, ids) {
 		struct err why = { 0 };
 
-		if (rt_state(ctx, *id, &l->v[l->n], &why) < 0)
-			log_debug("%s", err_text(&why));
-		else
+		r = rt_state(ctx, *id, &l->v[l->n], &why);
+		if (r >= 0)
 			l->n++;
+		else
+			log_at(r == -ENOENT ? LOG_LEVEL_DEBUG
+					    : LOG_LEVEL_WARNING,
+			       "%s", err_text(&why));
 	}
 	return 0;
 }

@@ -198,10 +198,42 @@ refuses_text()
 	moat_oci_fails state "$id"
 	says "container '$id': state.json: "
 	moat_oci_fails delete "$id"
-	moat_oci list
-	moat_oci delete --force "$id"
-	[[ ! -e $BATS_TEST_TMPDIR/oci/$id ]]
-	gone "$pid" || kill -KILL "$pid"
+	run moat_oci list -q
+	[[ $status -eq 0 && ${#lines[@]} -eq 1 ]]
+	says "warning: container '$id': state.json: "
+	run moat_oci delete --force "$id"
+	[[ $status -eq 0 ]]
+	says "what is in its cgroup is killed"
+	nothing_left
+	gone "$pid"
+}
+
+@test "a broken state without a plan or a cgroup: what may be left is said" {
+	local what
+
+	for what in plan cgroup; do
+		start_idle
+		pid=$(pid)
+		echo '{' >"$BATS_TEST_TMPDIR/oci/$id/state.json"
+		if [[ $what == plan ]]; then
+			rm "$BATS_TEST_TMPDIR/oci/$id/plan.json"
+		else
+			jq '.cgroup.driver = "disabled"' \
+				<"$BATS_TEST_TMPDIR/oci/$id/plan.json" \
+				>"$BATS_TEST_TMPDIR/plan"
+			mv "$BATS_TEST_TMPDIR/plan" \
+				"$BATS_TEST_TMPDIR/oci/$id/plan.json"
+		fi
+		run moat_oci delete --force "$id"
+		[[ $status -eq 0 ]]
+		says "no cgroup is known: processes of it may be left"
+		! gone "$pid"
+		kill -KILL "$pid"
+		wait_for 20 gone "$pid"
+		for left in $(groups_left); do
+			wait_for 20 rmdir "$left"
+		done
+	done
 }
 
 @test "files among the states are no containers" {
