@@ -87,6 +87,16 @@ static int find_notify_dir(struct make *m, struct err *e)
 	return m->notify_dir ? 0 : err_nomem(e);
 }
 
+/* Under whatever name: the same folder of the same mount. */
+static bool is_hosts_root(const char *path)
+{
+	struct statx a, b;
+
+	return statx(AT_FDCWD, path, 0, STATX_INO | STATX_MNT_ID, &a) == 0 &&
+	       statx(AT_FDCWD, "/", 0, STATX_INO | STATX_MNT_ID, &b) == 0 &&
+	       a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id;
+}
+
 /* The first that would notice is the child, in the middle of a mount. */
 static int check_root(const struct ns_root *root, struct err *e)
 {
@@ -98,6 +108,10 @@ static int check_root(const struct ns_root *root, struct err *e)
 		return err_errno(e, "root: path: '%s'", root->path);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, -ENOTDIR, "root: path: '%s' is not a folder",
+			       root->path);
+	if (is_hosts_root(root->path))
+		return err_set(e, -EINVAL,
+			       "root: path: '%s' is the host's own root",
 			       root->path);
 	return 0;
 }

@@ -191,6 +191,22 @@ refuses_text()
 	[[ $(moat_oci state "$id" | jq -r .bundle) == "$bundle" ]]
 }
 
+@test "a root that is a link to the host's own is refused" {
+	local path
+
+	ln -s / "$BATS_TEST_TMPDIR/link"
+	ln -s ../../../../../../../../../.. "$BATS_TEST_TMPDIR/up"
+	for path in "$BATS_TEST_TMPDIR/link" "$BATS_TEST_TMPDIR/up" \
+		"$BATS_TEST_TMPDIR/link/proc/self/root"; do
+		edit --arg path "$path" '.root.path = $path'
+		refused
+		says "root: path: '$path' is the host's own root"
+	done
+	edit '.root.path = "link"'
+	ln -s rootfs "$bundle/link"
+	run_container
+}
+
 @test "states that somebody has broken are an error, and can be deleted" {
 	start_idle
 	pid=$(pid)
