@@ -335,8 +335,10 @@ MUST_CHECK int cg_move(struct cg *cg, pid_t pid, struct err *e);
  */
 MUST_CHECK int cg_open_sub(const struct cg *cg, char *const *subs,
 			   struct cg **ret, struct err *e);
-/* The group at or below cg that pid is in: where exec goes when an init
- * system has filled the container's group with groups (clone: -EBUSY). */
+/* It hands down controllers to groups below it, as an init system has it do:
+ * nobody can join it any more. */
+bool cg_is_filled(const struct cg *cg);
+/* The group at or below cg that pid is in: where exec goes then. */
 MUST_CHECK int cg_open_of(const struct cg *cg, pid_t pid, struct cg **ret,
 			  struct err *e);
 

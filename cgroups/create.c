@@ -187,6 +187,15 @@ static int give_away(struct cg *cg, const struct cg_config *config,
 	return r < 0 ? r : cg_v1_chown(&cg->v1, uid, gid, e);
 }
 
+/* As with runc and crun a group has whatever the host has: what runs inside,
+ * systemd or a runtime of its own, may need more than limits it. A hybrid host
+ * gives what it does not hold with v1, which is next to nothing. */
+static uint32_t handed_down(const struct cg_host *host)
+{
+	return host->v1.controllers ? CG_CTL_ACCOUNT & ~host->v1.controllers
+				    : UINT32_MAX;
+}
+
 /* Once the group is there. */
 static int furnish(struct cg *cg, const struct cg_config *config,
 		   const struct cg_limits *limits, const struct cg_host *host,
@@ -195,8 +204,7 @@ static int furnish(struct cg *cg, const struct cg_config *config,
 	int r;
 
 	if (config->account && cg->fd >= 0)
-		cg_v2_enable_some(cg->mount, cg->path,
-				  CG_CTL_ACCOUNT & ~host->v1.controllers);
+		cg_v2_enable_some(cg->mount, cg->path, handed_down(host));
 	r = cg_write_limits(cg, host, limits, false, e);
 	return r < 0 ? r : give_away(cg, config, e);
 }

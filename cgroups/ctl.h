@@ -29,7 +29,7 @@ enum cg_ctl {
 
 #define CG_BIT(ctl) (1U << (ctl))
 
-/* What cg_config.account asks for. */
+/* Without which cg_config.account is not done. */
 #define CG_CTL_ACCOUNT                                                         \
 	(CG_BIT(CG_CTL_CPU) | CG_BIT(CG_CTL_MEMORY) | CG_BIT(CG_CTL_IO) |      \
 	 CG_BIT(CG_CTL_PIDS))

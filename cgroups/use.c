@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -220,6 +221,14 @@ int cg_open_of(const struct cg *cg, pid_t pid, struct cg **ret, struct err *e)
 		return r;
 	*ret = steal_ptr(sub);
 	return 0;
+}
+
+bool cg_is_filled(const struct cg *cg)
+{
+	char text[256];
+
+	return cg->fd >= 0 && fd_read_small_at(cg->fd, "cgroup.subtree_control",
+					       text, sizeof(text)) > 0;
 }
 
 /* --- processes ------------------------------------------------------------*/

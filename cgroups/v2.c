@@ -247,13 +247,13 @@ void cg_v2_enable_some(const char *mount, const char *path, uint32_t mask)
 {
 	struct err e = { 0 };
 
+	mask = offered(mount, mask);
 	if (enable_at_once(mount, path, mask))
 		return;
-	mask = offered(mount, mask);
 	for (unsigned int i = 0; i < CG_CTL_N_; i++) {
 		if ((mask & CG_BIT(i)) &&
 		    cg_v2_enable(mount, path, (enum cg_ctl)i, &e) < 0)
-			log_debug("cgroup: not counted: %s", err_text(&e));
+			log_debug("cgroup: not handed down: %s", err_text(&e));
 	}
 }
 

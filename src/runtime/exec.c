@@ -110,7 +110,7 @@ static int find_cgroup(struct exec *x, struct err *e)
 	r = env_cgroup(&x->env, e);
 	if (r < 0)
 		return r;
-	if (subs)
+	if (subs || !cg_is_filled(x->env.cgroup))
 		return cg_open_sub(x->env.cgroup, subs, &x->cgroup, e);
 	return cg_open_of(x->env.cgroup, x->env.state.pid, &x->cgroup, e);
 }

@@ -150,6 +150,41 @@ run_in() # GROUP COMMAND...: as a member of it
 	no_leftover_groups
 }
 
+@test "a group has every controller that the host has" {
+	local driver
+	for driver in cgroupfs systemd; do
+		start_bundle "$driver" '{}' sleep 1000
+		[[ $(group_file "$driver" cgroup.controllers) == \
+			"$(cat /sys/fs/cgroup/cgroup.controllers)" ]]
+		oci delete --force "$driver-$test_id"
+	done
+}
+
+# Where exec's program is; the driver is cgroupfs.
+joins() # FOLDER
+{
+	[[ $(oci exec "box-$test_id" cat /proc/self/cgroup) == "0::$1" ]]
+}
+
+@test "exec joins the container's group, or its init's where that is divided" {
+	local box=$top/box
+	make_bundle box '{}' sleep 1000
+	change box '.linux.namespaces += [ { "type": "cgroup" } ]'
+	oci create --bundle "$BATS_TEST_TMPDIR/box" "box-$test_id" \
+		</dev/null >/dev/null 2>&1 3>&-
+	oci start "box-$test_id"
+	joins /
+	mkdir "$box/inner"
+	cat "$box/cgroup.procs" >"$box/inner/cgroup.procs"
+	joins /
+	echo +memory >"$box/cgroup.subtree_control"
+	joins /inner
+	echo -memory >"$box/cgroup.subtree_control"
+	joins /
+	oci delete --force "box-$test_id"
+	no_leftover_groups
+}
+
 # --- systemd of a user -------------------------------------------------------
 
 @test "without root the user's systemd gives a group with limits" {
