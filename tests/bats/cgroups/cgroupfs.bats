@@ -231,40 +231,6 @@ disk_of() # FOLDER
 	[[ $((ended - began)) -ge 3500000 ]]
 }
 
-# --- rdma --------------------------------------------------------------------
-
-# Opens contexts of a device until it is refused one, and says how many it has.
-# shellcheck disable=SC2016 # it is Perl
-contexts='
-	while ($n < 5) {
-		open my $f, "+<", "/dev/infiniband/uverbs0" or die "open: $!";
-		my $answer = "\0" x 64;
-		my $ask = pack("LSSQ", 0, 4, 2, unpack("J", pack("P", $answer)));
-		syswrite($f, $ask) or last;
-		push @held, $f;
-		$n++;
-	}
-	print "$n: $!\n"'
-
-@test "contexts of an RDMA device stop at their limit" {
-	need_machine
-	need_controller rdma
-	need_module rdma_rxe
-	ip link add rx0 type dummy
-	ip link set rx0 up
-	rdma link add rxe0 type rxe netdev rx0
-	wait_for 10 test -c /dev/infiniband/uverbs0
-	more_mounts=', { "destination": "/dev/infiniband", "type": "bind",
-		"source": "/dev/infiniband", "options": [ "bind" ] }'
-	local devices='"devices": [ { "allow": true, "access": "rwm" } ]'
-	run run_bundle box '{ '"$devices"',
-		"rdma": { "rxe0": { "hcaHandles": 2 } } }' perl -e "$contexts"
-	echo "$output"
-	[[ $output == "2: Resource temporarily unavailable" ]]
-	[[ $(run_bundle box "{ $devices }" perl -e "$contexts") == 5:* ]]
-	ip link delete rx0
-}
-
 # --- devices -----------------------------------------------------------------
 
 # Everybody may write to it, as far as capabilities go.
