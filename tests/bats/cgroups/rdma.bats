@@ -37,7 +37,7 @@ contexts='
 	ip link set rx0 up
 	rdma link add rxe0 type rxe netdev rx0
 	wait_for 10 test -c /dev/infiniband/uverbs0
-	more_mounts=', { "destination": "/dev/infiniband", "type": "bind",
+	export more_mounts=', { "destination": "/dev/infiniband", "type": "bind",
 		"source": "/dev/infiniband", "options": [ "bind" ] }'
 	for driver in cgroupfs systemd; do
 		run run_bundle box '{ '"$devices"',
