@@ -46,6 +46,7 @@ struct proc_run {
 	bool quiet;	   /* stdout and stderr to nowhere but the error */
 	char **ret_output; /* not NULL: stdout, up to 1 MiB, the caller's */
 	int output_fd;	   /* > 0: stdout goes there instead, however long */
+	int stop_fd;	   /* > 0: readable means SIGKILL, and -ECANCELED */
 	int error_fd;	   /* > 0: stderr goes there, and the error lacks it */
 };
 

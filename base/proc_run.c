@@ -23,6 +23,7 @@ enum {
 	OUT,
 	ERR,
 	END,
+	STOP,
 	N_WATCHED
 };
 
@@ -264,6 +265,8 @@ static int listen_until(struct helper *h, int64_t end)
 		[OUT] = { .events = POLLIN },
 		[ERR] = { .events = POLLIN },
 		[END] = { .fd = h->pidfd, .events = POLLIN },
+		[STOP] = { .fd = h->run->stop_fd > 0 ? h->run->stop_fd : -1,
+			   .events = POLLIN },
 	};
 	int r = 0, left = -1;
 
@@ -277,6 +280,8 @@ static int listen_until(struct helper *h, int64_t end)
 			return -errno;
 		if (r == 0)
 			return -ETIMEDOUT;
+		if (p[STOP].revents)
+			return -ECANCELED;
 		r = drain(h, OUT);
 		if (r == 0)
 			r = drain(h, ERR);

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/proc.h"
 #include "src/runtime/console.h"
 
@@ -47,6 +50,20 @@ static int on_signal(void *arg, const struct signalfd_siginfo *si,
 	return 0;
 }
 
+/* Before there is a program for them, they are for us: whoever waits for a
+ * child or a hook meanwhile waits for this descriptor, too. */
+static int open_stop(struct attend *a, struct err *e)
+{
+	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		(void)sigaddset(&set, ends[i]);
+	a->stop = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return a->stop < 0 ? err_errno(e, "make a signalfd") : 0;
+}
+
 int attend_begin(struct attend *a, struct err *e)
 {
 	int more[_NSIG] = { 0 }, n = 0;
@@ -57,7 +74,20 @@ int attend_begin(struct attend *a, struct err *e)
 	r = loop_new(&a->loop, e);
 	if (r >= 0)
 		r = loop_add_signals(a->loop, forwarded, on_signal, a, e);
-	return r < 0 ? r : loop_add_signals(a->loop, more, on_signal, a, e);
+	if (r >= 0)
+		r = loop_add_signals(a->loop, more, on_signal, a, e);
+	return r < 0 ? r : open_stop(a, e);
+}
+
+int attend_stopped(const struct attend *a, int r)
+{
+	struct signalfd_siginfo si;
+
+	if (r != -ECANCELED || read(a->stop, &si, sizeof(si)) != sizeof(si))
+		return r;
+	log_warning("called off by signal %u while it was set up",
+		    si.ssi_signo);
+	return 128 + (int)si.ssi_signo;
 }
 
 const sigset_t *attend_mask(const struct attend *a)
@@ -87,5 +117,7 @@ void attend_done(struct attend *a)
 {
 	if (a->console)
 		console_free(a->console);
+	if (a->stop > 0)
+		(void)close(a->stop);
 	loop_free(a->loop);
 }

@@ -21,10 +21,14 @@ struct attend {
 	struct console *console;
 	const struct launch *launch;
 	int status;
+	int stop; /* readable: a signal that ends us as long as nothing runs */
 };
 
 MUST_CHECK int attend_begin(struct attend *a, struct err *e);
 const sigset_t *attend_mask(const struct attend *a);
 /* The program's exit status, 0..255. The process is reaped. */
 MUST_CHECK int attend_wait(struct attend *a, struct launch *l, struct err *e);
+/* What a launch that failed with r ends with: r, or the status of a program
+ * that the signal had killed, when it was called off by one. */
+MUST_CHECK int attend_stopped(const struct attend *a, int r);
 void attend_done(struct attend *a);

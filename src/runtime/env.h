@@ -60,13 +60,15 @@ MUST_CHECK int env_erase(const struct rt_context *ctx, const char *id,
  * are not read again. */
 MUST_CHECK int env_erase_opened(struct env *v, const struct rt_context *ctx,
 				const char *id, struct err *e);
-/* Hooks of one kind that run outside, with the status that belongs to it. */
+/* Hooks of one kind that run outside, with the status that belongs to it.
+ * stop_fd: as hooks_run() has it. */
 MUST_CHECK int env_host_hooks(const struct plan *plan, enum plan_hook_kind kind,
-			      const struct state *s, struct err *e);
+			      const struct state *s, int stop_fd,
+			      struct err *e);
 /* The poststop hooks; by the specification their failures are told, and do
  * not stop us. */
 void env_poststop(const struct plan *plan, const struct state *s);
 
 /* The poststart hooks, after the program was started. */
 MUST_CHECK int rt_poststart(const struct plan *plan, const struct state *s,
-			    struct err *e);
+			    int stop_fd, struct err *e);

@@ -2,6 +2,7 @@
 #include "src/runtime/launch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -181,6 +182,29 @@ static int explain(struct launch *l, int r, struct err *e)
 		       status);
 }
 
+/* Until the child says something, or it is not worth waiting any more. */
+static int await(const struct launch *l, struct err *e)
+{
+	struct pollfd p[] = {
+		{ .fd = l->sync, .events = POLLIN },
+		{ .fd = l->stop, .events = POLLIN },
+	};
+
+	if (l->stop < 0)
+		return 0;
+	if (TEMP_FAILURE_RETRY(poll(p, ARRAY_SIZE(p), -1)) < 0)
+		return err_errno(e, "wait for the process");
+	return p[0].revents ? 0 : err_set(e, -ECANCELED, "called off");
+}
+
+static int await_step(struct launch *l, enum sync_step step, int *ret_value,
+		      struct err *e)
+{
+	int r = await(l, e);
+
+	return r < 0 ? r : sync_wait(l->sync, step, ret_value, e);
+}
+
 int rt_launch_build(struct launch *l, struct err *e)
 {
 	int r = 0;
@@ -188,9 +212,11 @@ int rt_launch_build(struct launch *l, struct err *e)
 	if (rt_launch_waits_mapped(l))
 		r = sync_send(l->sync, SYNC_MAPPED, 0, e);
 	if (r >= 0 && l->process->terminal)
+		r = await(l, e);
+	if (r >= 0 && l->process->terminal)
 		r = sync_wait_fd(l->sync, SYNC_CONSOLE, &l->console, e);
 	if (r >= 0 && rt_launch_has_hooks(l))
-		r = sync_wait(l->sync, SYNC_ROOTFS, NULL, e);
+		r = await_step(l, SYNC_ROOTFS, NULL, e);
 	return r < 0 ? explain(l, r, e) : 0;
 }
 
@@ -215,7 +241,7 @@ int rt_launch_listen(struct launch *l, struct err *e)
 
 	if (!l->seccomp.notify)
 		return 0;
-	r = sync_wait(l->sync, SYNC_LISTENER, &number, e);
+	r = await_step(l, SYNC_LISTENER, &number, e);
 	if (r < 0)
 		return explain(l, r, e);
 	l->listener = (int)syscall(SYS_pidfd_getfd, l->pidfd, number, 0);
@@ -259,7 +285,7 @@ int rt_launch_finish(struct launch *l, struct err *e)
 {
 	int refused = 0, r;
 
-	r = sync_wait(l->sync, SYNC_READY, &refused, e);
+	r = await_step(l, SYNC_READY, &refused, e);
 	if (r < 0)
 		return explain(l, r, e);
 	r = adjust(l, (unsigned int)refused, e);
@@ -275,7 +301,8 @@ int rt_launch_go(struct launch *l, struct err *e)
 	r = sync_send(l->sync, SYNC_GO, 0, e);
 	if (r < 0)
 		return explain(l, r, e);
-	return sync_wait_end(l->sync, e);
+	r = await(l, e);
+	return r < 0 ? r : sync_wait_end(l->sync, e);
 }
 
 /* --- the end --------------------------------------------------------------*/

@@ -27,6 +27,7 @@ struct launch {
 	struct cg *cgroup;	  /* NULL: stays in the caller's */
 	int init_pidfd;		  /* exec: whose namespaces; else -1 */
 	const sigset_t *old_mask; /* NULL: the child keeps ours */
+	int stop;		  /* readable: give up, -ECANCELED; or -1 */
 	int stdio[3];		  /* -1: the caller's own */
 	uint32_t preserve_fds;
 	uint32_t listen_fds;
@@ -68,7 +69,7 @@ struct launch {
 
 #define LAUNCH_INIT                                                            \
 	{                                                                      \
-		.init_pidfd = -1, .stdio = { -1, -1, -1 },                     \
+		.init_pidfd = -1, .stop = -1, .stdio = { -1, -1, -1 },         \
 		.seccomp_cache = -1, .locked = -1, .start_fifo = -1,           \
 		.result_fifo = -1, .sync = -1, .netns = -1, .child_end = -1,   \
 		.procfd = -1, .root_tree = -1,                                 \

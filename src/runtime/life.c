@@ -287,7 +287,7 @@ int rt_list(const struct rt_context *ctx, char ***ret, struct err *e)
  * gone by then must not keep a container from being deleted.
  */
 int env_host_hooks(const struct plan *plan, enum plan_hook_kind kind,
-		   const struct state *s, struct err *e)
+		   const struct state *s, int stop_fd, struct err *e)
 {
 	static const int status[] = {
 		[PLAN_HOOK_PRESTART] = STATE_CREATING,
@@ -310,20 +310,23 @@ int env_host_hooks(const struct plan *plan, enum plan_hook_kind kind,
 		return r;
 	dir = open(s->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return hooks_run(plan, kind,
-			 &(struct hooks_call){
-				 .state = text, .dir = dir, .output = output },
+			 &(struct hooks_call){ .state = text,
+					       .dir = dir,
+					       .stop_fd = stop_fd,
+					       .output = output },
 			 e);
 }
 
-int rt_poststart(const struct plan *plan, const struct state *s, struct err *e)
+int rt_poststart(const struct plan *plan, const struct state *s, int stop_fd,
+		 struct err *e)
 {
-	return env_host_hooks(plan, PLAN_HOOK_POSTSTART, s, e);
+	return env_host_hooks(plan, PLAN_HOOK_POSTSTART, s, stop_fd, e);
 }
 
 void env_poststop(const struct plan *plan, const struct state *s)
 {
 	struct err e = { 0 };
 
-	if (env_host_hooks(plan, PLAN_HOOK_POSTSTOP, s, &e) < 0)
+	if (env_host_hooks(plan, PLAN_HOOK_POSTSTOP, s, -1, &e) < 0)
 		log_warning("container '%s': %s", s->id, err_text(&e));
 }

@@ -328,10 +328,12 @@ static int run_hooks(struct make *m, struct err *e)
 	r = state_for_hooks(&m->state, STATE_CREATING, &text, e);
 	if (r < 0)
 		return r;
-	r = env_host_hooks(&m->plan, PLAN_HOOK_PRESTART, &m->state, e);
+	r = env_host_hooks(&m->plan, PLAN_HOOK_PRESTART, &m->state,
+			   m->launch.stop, e);
 	if (r < 0)
 		return r;
-	r = env_host_hooks(&m->plan, PLAN_HOOK_CREATE_RUNTIME, &m->state, e);
+	r = env_host_hooks(&m->plan, PLAN_HOOK_CREATE_RUNTIME, &m->state,
+			   m->launch.stop, e);
 	if (r < 0)
 		return r;
 	return rt_launch_hooked(&m->launch, text, e);

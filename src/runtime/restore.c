@@ -218,10 +218,11 @@ static int run_hooks(struct make *m, int pid, struct err *e)
 	int r;
 
 	m->state.pid = pid;
-	r = env_host_hooks(&m->plan, PLAN_HOOK_PRESTART, &m->state, e);
+	r = env_host_hooks(&m->plan, PLAN_HOOK_PRESTART, &m->state, -1, e);
 	if (r < 0)
 		return r;
-	return env_host_hooks(&m->plan, PLAN_HOOK_CREATE_RUNTIME, &m->state, e);
+	return env_host_hooks(&m->plan, PLAN_HOOK_CREATE_RUNTIME, &m->state, -1,
+			      e);
 }
 
 static int on_script(void *arg, const char *script, int pid, int fd,

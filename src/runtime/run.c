@@ -35,7 +35,7 @@ static int start(struct make *m, struct err *e)
 	if (r >= 0)
 		r = rt_launch_go(&m->launch, e);
 	if (r >= 0)
-		r = rt_poststart(&m->plan, &m->state, e);
+		r = rt_poststart(&m->plan, &m->state, m->launch.stop, e);
 	return r < 0 ? r : 0;
 }
 
@@ -82,6 +82,7 @@ static int run_foreground(struct make *m, struct err *e)
 	if (r < 0)
 		return r;
 	m->launch.old_mask = attend_mask(&a);
+	m->launch.stop = a.stop;
 	r = start(m, e);
 	if (r < 0)
 		goto undo;
@@ -100,7 +101,7 @@ static int run_foreground(struct make *m, struct err *e)
 
 undo:
 	make_undo(m);
-	return r;
+	return attend_stopped(&a, r);
 }
 
 static int run_detached(struct make *m, struct err *e)

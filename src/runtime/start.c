@@ -84,7 +84,7 @@ static int start(struct env *v, const struct rt_context *ctx, struct notify *n,
 	r = say_go(v, e);
 	if (r < 0)
 		return r;
-	return rt_poststart(&v->plan, &v->state, e);
+	return rt_poststart(&v->plan, &v->state, -1, e);
 }
 
 int rt_start(const struct rt_context *ctx, const char *id, struct err *e)

@@ -193,3 +193,32 @@ killed_in() # KIND
 	done
 	nothing_left
 }
+
+# Hooks inside see the root, those on the host the bundle: both find the file.
+@test "run that is told to end while it is set up does so, and undoes it" {
+	local kind sig runtime
+
+	for kind in prestart createRuntime createContainer startContainer \
+		poststart; do
+		sig=TERM
+		[[ $kind != createContainer ]] || sig=HUP
+		edit --arg k "$kind" --arg b "$bundle/rootfs" '.hooks = { ($k): [ {
+			path: "/bin/sh", args: [ "sh", "-c",
+			"cd \($b) || cd /; echo >reached; exec sleep 1000" ] } ] }'
+		program /bin/sleep 1000
+		"$MOAT_BUILD/moat-oci" --root "$BATS_TEST_TMPDIR/oci" run \
+			--bundle "$bundle" "$id" </dev/null \
+			>"$bundle/output" 2>&1 3>&- &
+		runtime=$!
+		wait_for 60 test -e "$bundle/rootfs/reached"
+		kill -s "$sig" "$runtime"
+		status=0
+		wait "$runtime" || status=$?
+		[[ $status -eq $((128 + $(kill -l "$sig"))) ]]
+		has "called off by signal $(kill -l "$sig") while" \
+			"$bundle/output"
+		nothing_left
+		wait_for 20 no_processes_left
+		rm "$bundle/rootfs/reached"
+	done
+}
