@@ -178,9 +178,7 @@ static void write_text(int fd, const char *level, const char *time,
 	if (n < 0)
 		return;
 	n = MIN_OF(n, (int)sizeof(line) - 2);
-	for (int i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = line[i] == '\t' ? '\t' : '?';
+	str_make_printable(line, (size_t)n);
 	line[n] = '\n';
 	(void)!fd_write_all(fd, line, (size_t)n + 1);
 }
@@ -192,9 +190,7 @@ static void write_daemon(int fd, enum log_level level, char *text)
 	char buf[RECORD_MAX + 256];
 	int n;
 
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' && *c != '\t')
-			*c = '?';
+	str_make_printable(text, strlen(text));
 	n = sink.daemon->format(buf, sizeof(buf), priorities[level], text);
 	if (n > 0)
 		(void)!send(fd, buf, MIN_OF((size_t)n, sizeof(buf) - 1),

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/str.h"
 
 #define OUTPUT_MAX (1U << 20)
 #define TAIL_MAX   512 /* so much of its last words is kept */
@@ -302,8 +303,9 @@ static const char *last_words(struct helper *h)
 	for (; *p; p++)
 		if (*p == '\n')
 			*p = ';';
-		else if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = *p == '\t' ? ' ' : '?';
+		else if (*p == '\t')
+			*p = ' ';
+	str_make_printable(h->tail, h->tail_len);
 	return h->tail;
 }
 

@@ -63,6 +63,28 @@ size_t str_utf8_char(const char *s, size_t len)
 	return n == forms[i].n ? n : 0;
 }
 
+static bool is_control(const char *s, size_t n)
+{
+	const uint8_t *b = (const uint8_t *)s;
+
+	if (n == 1)
+		return (b[0] < ' ' && b[0] != '\t') || b[0] == 0x7f;
+	return n == 2 && b[0] == 0xc2 && b[1] < 0xa0;
+}
+
+void str_make_printable(char *s, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		size_t n = str_utf8_char(s + i, len - i);
+
+		if (n == 0 || is_control(s + i, n)) {
+			n = n ? n : 1;
+			(void)memset(s + i, '?', n);
+		}
+		i += n;
+	}
+}
+
 /*
  * Not by gmtime_r(), which reads /etc/localtime first: system calls, and in a
  * container's child the container's file. The year begins in March here, so

@@ -50,6 +50,10 @@ MUST_CHECK int str_from_base64(const char *s, void **ret, size_t *ret_len);
 /* Bytes of the UTF-8 character at s, of which len > 0 are there; 0 when it is
  * none: cut short, overlong, a surrogate, beyond U+10FFFF. */
 size_t str_utf8_char(const char *s, size_t len);
+/* Puts '?' for what a terminal may obey instead of show: control characters,
+ * those above ASCII (C1) too, but for tabs; and bytes that are no UTF-8, which
+ * some take for such. */
+void str_make_printable(char *s, size_t len);
 
 #define STRV_FOREACH(s, v)                                                     \
 	for (char *const *s = (char *const *)(v); s && *s; s++)

@@ -90,6 +90,9 @@ static void say_hostile(void)
 	char text[9000];
 
 	log_warning("a\nmoat: error: forged\x1b[31m\t\x7f");
+	log_warning("title \xc2\x9d"
+		    "0;forged\xc2\x9c raw \x9b"
+		    "31m \xc3\xa4");
 	(void)memset(text, 'y', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	log_warning("%s", text);
@@ -97,13 +100,19 @@ static void say_hostile(void)
 
 TEST(a_record_is_one_line_whatever_is_in_it)
 {
-	char said[8192], *second;
+	char said[8192], *second, *third;
 
 	said_by(say_hostile, said);
 	second = strchr(said, '\n');
 	REQUIRE(second);
 	*second++ = '\0';
 	CHECK_STR(said, "moat: warning: a?moat: error: forged?[31m\t?");
+	third = strchr(second, '\n');
+	REQUIRE(third);
+	*third++ = '\0';
+	CHECK_STR(second,
+		  "moat: warning: title ??0;forged?? raw ?31m \xc3\xa4");
+	second = third;
 	CHECK_INT(strlen(second), strlen("moat: warning: ") + 4095 + 1);
 	CHECK(strchr(second, '\n') == second + strlen(second) - 1);
 }
@@ -175,7 +184,7 @@ TEST(a_file_gets_text_with_the_time_appended)
 	logged((struct log_config){ .program = "p" }, &s, text);
 	CHECK(str_starts(text, "before\n"));
 	cut_time(text);
-	CHECK_STR(text, "before\nT p: veth 'a\"b\\?\xff'");
+	CHECK_STR(text, "before\nT p: veth 'a\"b\\?\?'");
 }
 
 TEST(json_records_are_what_podman_reads)

@@ -48,6 +48,10 @@ TEST(the_last_words_are_in_the_error)
 			 &out, &e),
 		  1);
 	CHECK_STR(e.text, "'sh' ended with status 1: first;last?[31m");
+	CHECK_INT(run_sh("printf '\\302\\2330m\\233\\303\\244' >&2; exit 1",
+			 NULL, &e),
+		  1);
+	CHECK_STR(e.text, "'sh' ended with status 1: ??0m?\xc3\xa4");
 	CHECK_INT(run_sh("echo quiet; exit 2", NULL, &e), 2);
 	CHECK_STR(e.text, "'sh' ended with status 2: quiet");
 }

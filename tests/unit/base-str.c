@@ -121,6 +121,33 @@ TEST(utf8_that_is_cut_short_is_none)
 			CHECK_INT(str_utf8_char(characters[i].text, n), 0);
 }
 
+TEST(what_a_terminal_obeys_is_made_harmless)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "plain \t text", "plain \t text" },
+		{ "\x1b[2J\r\n\b\x7f", "?[2J????" },
+		{ "\xc2\x80\xc2\x9b\xc2\x9f", "??????" },
+		{ "\xc2\xa0\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x99",
+		  "\xc2\xa0\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x99" },
+		{ "\x9b"
+		  "31m",
+		  "?31m" },
+		{ "\xc0\x9b \xe0\x82\x9b \xff", "?? ??? ?" },
+		{ "cut \xe2\x82", "cut ??" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[64];
+
+		(void)strncpy(text, rows[i].text, sizeof(text) - 1);
+		text[sizeof(text) - 1] = '\0';
+		str_make_printable(text, strlen(text));
+		CHECK_STR(text, rows[i].want);
+	}
+}
+
 /* Every day of 400 years and the second around midnight. */
 TEST(the_time_is_what_libc_says_on_every_day)
 {
@@ -149,6 +176,7 @@ static const struct tap_test tests[] = {
 	TAP(base64_has_one_spelling),
 	TAP(utf8_is_told_from_what_only_looks_like_it),
 	TAP(utf8_that_is_cut_short_is_none),
+	TAP(what_a_terminal_obeys_is_made_harmless),
 	TAP(the_time_is_what_libc_says_on_every_day),
 };
 
