@@ -203,19 +203,22 @@ static bool may_have_left_some(const struct env *v)
 	return !plan_owns(&v->plan, NS_PID) || v->state.pid == 0;
 }
 
-static int erase_processes(struct env *v, struct err *e)
+static int kill_processes(struct env *v, struct err *e)
 {
-	int r;
+	int r = kill_init(v, e);
 
-	r = kill_init(v, e);
-	if (r < 0 || !v->cgroup)
+	if (r < 0 || !v->cgroup || !may_have_left_some(v))
 		return r;
-	if (may_have_left_some(v)) {
-		r = cg_kill(v->cgroup, e);
-		if (r < 0)
-			return r;
-	}
-	return cg_delete(v->cgroup, DELETE_TIMEOUT_MS, e);
+	return cg_kill(v->cgroup, e);
+}
+
+int env_stop(struct env *v, struct err *e)
+{
+	int r = 0;
+
+	if (v->state.cgroup.hierarchies.n > 0)
+		r = env_cgroup(v, e);
+	return r < 0 && r != -ENOENT ? r : kill_processes(v, e);
 }
 
 int env_erase_opened(struct env *v, const struct rt_context *ctx,
@@ -228,7 +231,9 @@ int env_erase_opened(struct env *v, const struct rt_context *ctx,
 		r = env_cgroup(v, e);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	r = erase_processes(v, e);
+	r = kill_processes(v, e);
+	if (r >= 0 && v->cgroup)
+		r = cg_delete(v->cgroup, DELETE_TIMEOUT_MS, e);
 	if (r < 0)
 		return r;
 	if (env_plan(v, &ignored) == 0) {

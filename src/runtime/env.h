@@ -49,6 +49,9 @@ void env_close(struct env *v);
 /* Plan and folder of an environment in the making. */
 MUST_CHECK int env_write_plan(int dir, const struct plan *plan, struct err *e);
 
+/* Kills its processes; the rest stays for "delete". Needs the plan. */
+MUST_CHECK int env_stop(struct env *v, struct err *e);
+
 /*
  * Whatever is left of an environment, in whatever state: processes, groups,
  * folder. The end of "delete" and the undo of "create"; what is already gone

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "src/oci/hooks.h"
 #include "src/runtime/env.h"
 #include "src/runtime/notify.h"
@@ -61,6 +62,7 @@ static bool is_awaited(const struct env *v, const struct rt_context *ctx)
 static int start(struct env *v, const struct rt_context *ctx, struct notify *n,
 		 int *ret_pidfd, struct err *e)
 {
+	struct err why = { 0 };
 	int r;
 
 	r = env_lock(v->dir, e);
@@ -84,7 +86,10 @@ static int start(struct env *v, const struct rt_context *ctx, struct notify *n,
 	r = say_go(v, e);
 	if (r < 0)
 		return r;
-	return rt_poststart(&v->plan, &v->state, -1, e);
+	r = rt_poststart(&v->plan, &v->state, -1, e);
+	if (r < 0 && env_stop(v, &why) < 0)
+		log_warning("container '%s': %s", v->state.id, err_text(&why));
+	return r;
 }
 
 int rt_start(const struct rt_context *ctx, const char *id, struct err *e)

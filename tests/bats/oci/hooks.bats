@@ -237,6 +237,25 @@ inside_hook() # SCRIPT
 	nothing_left
 }
 
+@test "a poststart hook that fails stops what start has started" {
+	local kind
+
+	for kind in own shared; do
+		edit 'del(.hooks)'
+		hook poststart 'exit 3'
+		hook poststop 'echo poststop >>$1'
+		script 'sleep 1000 & exec sleep 1000'
+		[[ $kind == own ]] || no_namespace pid
+		create
+		moat_oci_fails start "$id"
+		says "poststart hook [0]: "
+		is stopped
+		moat_oci delete "$id"
+		nothing_left
+	done
+	[[ $(xargs <"$log") == "poststop poststop" ]]
+}
+
 @test "a hook that takes too long is killed" {
 	local kind
 
