@@ -40,6 +40,7 @@ static const struct step steps[] = {
 	{ "root",            rt_step_root,            always                 }, /* cuts propagation: before the first mount */
 	{ "share",           rt_step_share,           always                 },
 	{ "mounts",          rt_step_mounts,          always                 }, /* binds, into the share */
+	{ "seal share",      rt_step_seal_share,      always                 },
 	{ "console",         rt_step_vm_console,      has_terminal           },
 	{ "rootfs ready",    rt_step_report_rootfs,   rt_launch_has_hooks    },
 	{ "hooks",           rt_step_await_hooks,     rt_launch_has_hooks    },

@@ -85,6 +85,18 @@ int rt_step_share(struct child *c, struct err *e)
 	return 0;
 }
 
+/* The share's own folder is the host's memory. A guest that could make files
+ * there would fill that with their inodes, which no size counts. */
+int rt_step_seal_share(struct child *c, struct err *e)
+{
+	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (mount_setattr(c->root, "", AT_EMPTY_PATH, &readonly,
+			  sizeof(readonly)) < 0)
+		return err_errno(e, "make the share's folder read-only");
+	return 0;
+}
+
 /* --- the console ----------------------------------------------------------*/
 
 /*

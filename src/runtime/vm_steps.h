@@ -15,6 +15,8 @@
 int rt_step_vm_descriptors(struct child *c, struct err *e);
 /* The shared folder, with the root in it; it is c->root from here on. */
 int rt_step_share(struct child *c, struct err *e);
+/* Binds are in it: nobody makes anything else there. */
+int rt_step_seal_share(struct child *c, struct err *e);
 /* A tap for each link of the environment's network namespace. */
 int rt_step_vm_network(struct child *c, struct err *e);
 /* A pty of the host: the guest has its own behind it. */

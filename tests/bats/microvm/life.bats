@@ -191,6 +191,23 @@ nothing_is_left()
 	[[ $(tr -s " " <<<"$output") == $' 0 1000 10\n0x9\n0' ]]
 }
 
+# The root of whoever serves it, perhaps of one thread or of a child, is the
+# share.
+@test "nothing can be made in the share beside the root and the volumes" {
+	local dir server share=
+
+	start_vm sleep 1000
+	server=$(child_of_init "${parts[-1]}")
+	for dir in /proc/{"$server",$(pgrep -P "$server" || echo "$server")}/task/*/root; do
+		[[ ! -d $dir/root/etc ]] || share=$dir
+	done
+	[[ -n $share ]]
+	run touch "$share/x"
+	[[ $status -ne 0 && $output == *"Read-only file system"* ]]
+	touch "$share/root/$vm"
+	[[ -n $(find "$bundle/scratch" -name "$vm") ]]
+}
+
 @test "a read-only root stays as it is" {
 	make_bundle sh -c "touch /$vm; test ! -e /$vm"
 	sed -i 's/"path": "rootfs"/&, "readonly": true/' "$bundle/config.json"
