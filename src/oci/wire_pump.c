@@ -352,6 +352,19 @@ int wire_pump_resume(struct wire_pump *p, struct err *e)
 	return p->is_sink || p->over ? 0 : resume_source(p, e);
 }
 
+int wire_pump_abandon(struct wire_pump *p, struct err *e)
+{
+	int r = 0;
+
+	if (p->over)
+		return 0;
+	if (!p->is_sink)
+		return end_source(p, e);
+	if (!p->broken)
+		r = break_sink(p, e);
+	return r < 0 ? r : settle_sink(p, e);
+}
+
 bool wire_pump_is_over(const struct wire_pump *p)
 {
 	return p->over;

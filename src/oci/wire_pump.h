@@ -49,5 +49,8 @@ void wire_pump_free(struct wire_pump *p);
 MUST_CHECK int wire_pump_frame(struct wire_pump *p, const struct wire_frame *f,
 			       struct err *e);
 MUST_CHECK int wire_pump_resume(struct wire_pump *p, struct err *e);
+/* Whoever is behind the descriptor has gone: it is closed, and the other side
+ * is told. `over` comes as ever. */
+MUST_CHECK int wire_pump_abandon(struct wire_pump *p, struct err *e);
 bool wire_pump_is_over(const struct wire_pump *p);
 enum wire_stream_id wire_pump_stream(const struct wire_pump *p);

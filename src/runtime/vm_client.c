@@ -62,6 +62,38 @@ static int to_guest(struct rt_host *h, uint16_t session,
 /* --- what the client asks for ------------------------------------------------
  */
 
+/* In parts: a machine that was frozen comes back after one of them at most. */
+#define TICKS 10
+
+/* The answer may still come: as if the client had gone. */
+static int on_tick(void *arg, struct err *e)
+{
+	struct rt_host_session *s = arg;
+	struct rt_host_client *c = s->client;
+	struct wire_failed failed = {
+		.code = -ETIMEDOUT,
+		.text = (char *)"the guest's agent does not answer",
+	};
+
+	if (++s->ticks < TICKS)
+		return 0;
+	loop_remove(s->host->loop, steal_ptr(s->patience));
+	if (!c)
+		return 0;
+	c->session = NULL;
+	s->client = NULL;
+	return wire_send_json(c->wire, WIRE_FAILED, 0, &wire_failed_table,
+			      &failed, e);
+}
+
+static int expect_answer(struct rt_host_session *s, struct err *e)
+{
+	uint64_t tick = s->host->patience_ms / TICKS;
+
+	return loop_add_timer(s->host->loop, tick, tick, on_tick, s,
+			      &s->patience, e);
+}
+
 static int ask_exec(struct rt_host_client *c, const struct wire_frame *f,
 		    struct err *e)
 {
@@ -76,7 +108,8 @@ static int ask_exec(struct rt_host_client *c, const struct wire_frame *f,
 	if (r < 0)
 		return r;
 	c->session->client = c;
-	return to_guest(c->host, c->session->id, f, e);
+	r = expect_answer(c->session, e);
+	return r < 0 ? r : to_guest(c->host, c->session->id, f, e);
 }
 
 /* A number by which the answer finds back; there is no program behind it. */
@@ -93,7 +126,8 @@ static int ask_update(struct rt_host_client *c, const struct wire_frame *f,
 		return r;
 	c->session->client = c;
 	c->session->phase = RT_HOST_ASKING;
-	return to_guest(c->host, c->session->id, f, e);
+	r = expect_answer(c->session, e);
+	return r < 0 ? r : to_guest(c->host, c->session->id, f, e);
 }
 
 static int on_client_frame(void *arg, const struct wire_frame *f, struct err *e)
@@ -130,16 +164,21 @@ static int kill_program(struct rt_host_session *s, struct err *e)
 			      &wire_signal_table, &sig, e);
 }
 
+/* Of a program that runs. */
+static int abandon(struct rt_host_session *s, struct err *e)
+{
+	int r = s->exited ? 0 : kill_program(s, e);
+
+	return r < 0 ? r : rt_host_session_mute(s, e);
+}
+
 static int on_client_closed(void *arg, int why, struct err *e)
 {
 	struct rt_host_client *c = arg;
-	int r = 0;
+	struct rt_host_session *s = c->session;
 
-	if (c->session && c->session->phase == RT_HOST_RUNNING &&
-	    !c->session->exited)
-		r = kill_program(c->session, e);
 	client_free(c);
-	return r;
+	return s && s->phase == RT_HOST_RUNNING ? abandon(s, e) : 0;
 }
 
 static const struct wire_handler client_handler = { on_client_frame,
@@ -170,8 +209,9 @@ static int begin(struct rt_host_session *s, struct err *e)
 {
 	int r = rt_host_session_run(s, e);
 
+	loop_remove(s->host->loop, steal_ptr(s->patience));
 	/* Killed as late as this: the guest's answers come in their order. */
-	return r < 0 || s->client ? r : kill_program(s, e);
+	return r < 0 || s->client ? r : abandon(s, e);
 }
 
 int rt_host_client_answer(struct rt_host_session *s, const struct wire_frame *f,

@@ -398,6 +398,7 @@ int rt_host_new(const struct rt_vm *vm, int share, struct rt_host **ret,
 		return err_nomem(e);
 	h->vm = vm;
 	h->console = -1;
+	h->patience_ms = ASK_TIMEOUT_MS;
 	h->monitor = (struct vm_monitor)VM_MONITOR_INIT;
 	r = boot(h, share, e);
 	if (r == 0)

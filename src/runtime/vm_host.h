@@ -42,6 +42,8 @@ struct rt_host_session {
 	int fds[WIRE_STREAM_N_]; /* until the pumps take them */
 	struct wire_pump *pump[WIRE_STREAM_N_];
 	struct rt_host_client *client; /* NULL: the init's, or gone */
+	struct loop_source *patience;  /* while a client waits for an answer */
+	unsigned int ticks;
 	bool exited;
 	int status;
 };
@@ -68,7 +70,8 @@ struct rt_host {
 
 	struct rt_host_session *sessions;
 	struct rt_host_client *clients;
-	bool over; /* the init's session is */
+	uint64_t patience_ms; /* of clients with the guest's agent */
+	bool over;	      /* the init's session is */
 	int status;
 };
 
@@ -118,6 +121,9 @@ MUST_CHECK int rt_host_session_run(struct rt_host_session *s, struct err *e);
 /* EXITED, and the frames of streams. */
 MUST_CHECK int rt_host_session_frame(struct rt_host *h,
 				     const struct wire_frame *f, struct err *e);
+/* Nobody is there any more for its stdio: a guest that does not end it must
+ * not hold the descriptors of who had asked. May free the session. */
+MUST_CHECK int rt_host_session_mute(struct rt_host_session *s, struct err *e);
 MUST_CHECK int rt_host_sessions_resume(struct rt_host *h, struct err *e);
 
 /* --- clients ----------------------------------------------------------------

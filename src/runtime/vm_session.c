@@ -73,6 +73,7 @@ void rt_host_session_free(struct rt_host_session *s)
 		*at = s->next;
 	for (int i = 0; i < WIRE_STREAM_N_; i++)
 		wire_pump_free(s->pump[i]);
+	loop_remove(s->host->loop, s->patience);
 	close_all(s->fds);
 	free(s);
 }
@@ -153,6 +154,19 @@ int rt_host_session_run(struct rt_host_session *s, struct err *e)
 	if (!s->pump[WIRE_STDIN])
 		return 0;
 	return wire_pump_resume(s->pump[WIRE_STDIN], e);
+}
+
+int rt_host_session_mute(struct rt_host_session *s, struct err *e)
+{
+	struct wire_pump *pump[WIRE_STREAM_N_];
+	int r = 0;
+
+	/* The last of them takes the session with it. */
+	(void)memcpy(pump, s->pump, sizeof(pump));
+	for (int i = 0; i < WIRE_STREAM_N_ && r == 0; i++)
+		if (pump[i])
+			r = wire_pump_abandon(pump[i], e);
+	return r;
 }
 
 int rt_host_sessions_resume(struct rt_host *h, struct err *e)

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/proc.h"
 #include "src/oci/wire_body.h"
 #include "src/runtime/vm_host.h"
 #include "tests/unit/tap.h"
@@ -47,8 +48,9 @@ struct line {
 #define EXITS(s, n) SAYS(EXITED, s, .body = "{\"status\":" #n "}")
 
 static const struct line *script;
-/* Where clients are, or -1. */
+/* Where clients are, or -1; how long they wait, or 0. */
 static int listener = -1;
+static uint64_t patience_of_clients;
 
 static void await(struct wire *w, int fd, enum wire_type type)
 {
@@ -175,6 +177,8 @@ static int run(const struct line *lines, int out, struct err *e)
 		(void)close(out);
 		return r;
 	}
+	if (patience_of_clients)
+		h->patience_ms = patience_of_clients;
 	r = attend(h, out, e);
 	rt_host_free(h);
 	return r;
@@ -326,6 +330,12 @@ static const struct line executed[] = {
 	SAYS(DONE, 2), AWAITS(SIGNAL), EXITS(2, 9),   ALL_ENDS(2),
 	EXITS(1, 0),   ALL_ENDS(1),    { STOP },
 };
+/* It lives on, whatever it is told: what was lent to it goes back. */
+static const struct line immortal[] = {
+	STARTED,       AWAITS(EXEC),   SAYS(DONE, 2),  AWAITS(START),
+	SAYS(DONE, 2), AWAITS(SIGNAL), AWAITS(CLOSED), AWAITS(CLOSED),
+	EXITS(1, 0),   ALL_ENDS(1),    { STOP },
+};
 static const struct line not_executed[] = {
 	STARTED,
 	AWAITS(EXEC),
@@ -340,14 +350,13 @@ static const struct {
 	enum wire_type type;
 	size_t n_fds;
 } gone[] = {
-	{ updated, WIRE_UPDATE, 0 },
-	{ not_updated, WIRE_UPDATE, 0 },
-	{ executed, WIRE_EXEC, 3 },
-	{ not_executed, WIRE_EXEC, 3 },
+	{ updated, WIRE_UPDATE, 0 }, { not_updated, WIRE_UPDATE, 0 },
+	{ executed, WIRE_EXEC, 3 },  { not_executed, WIRE_EXEC, 3 },
+	{ immortal, WIRE_EXEC, 3 },
 };
 
-/* Asks, and is gone before anybody has listened. */
-static void ask_and_go(enum wire_type type, size_t n_fds)
+/* Asks, before anybody has listened. */
+static struct wire *ask_for(enum wire_type type, size_t n_fds)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fds[] = { nowhere(), nowhere(), nowhere() };
@@ -367,9 +376,9 @@ static void ask_and_go(enum wire_type type, size_t n_fds)
 	(void)CHECK_OK(wire_new(fd, WIRE_HOST, &w, &e), &e);
 	(void)CHECK_OK(wire_send(w, type, 0, "{}", 2, &e), &e);
 	(void)CHECK(wire_flush(w, &e) == 0);
-	wire_free(w);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		(void)close(fds[i]);
+	return w;
 }
 
 TEST(a_client_that_goes_before_its_answer_harms_nobody)
@@ -377,11 +386,74 @@ TEST(a_client_that_goes_before_its_answer_harms_nobody)
 	for (size_t i = 0; i < ARRAY_SIZE(gone); i++) {
 		struct err e = { 0 };
 
-		ask_and_go(gone[i].type, gone[i].n_fds);
+		wire_free(ask_for(gone[i].type, gone[i].n_fds));
 		if (!CHECK_INT(run(gone[i].lines, nowhere(), &e), 0))
 			tap_note("row %zu: %s", i, e.text);
 		(void)close(steal_fd(&listener));
 	}
+}
+
+/* --- guests that do not answer --------------------------------------------*/
+
+static const struct line silent[] = {
+	STARTED, AWAITS(SIGNAL), EXITS(1, 7), ALL_ENDS(1), { STOP },
+};
+/* The answer comes when nobody waits for it any more. */
+static const struct line late[] = {
+	STARTED,       AWAITS(EXEC),  AWAITS(SIGNAL), SAYS(DONE, 2),
+	AWAITS(START), SAYS(DONE, 2), AWAITS(SIGNAL), EXITS(2, 9),
+	ALL_ENDS(2),   EXITS(1, 7),   ALL_ENDS(1),    { STOP },
+};
+
+/* Is told of the failure; then the guest's program may end. */
+static pid_t impatient(struct wire *w)
+{
+	pid_t pid = fork();
+	struct wire_frame f;
+	int r;
+
+	if (pid != 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)!fd_set_nonblock(wire_fd(w), false);
+	do {
+		r = wire_read(w, NULL);
+		if (r == 0)
+			r = wire_next(w, &f, NULL);
+	} while (r == 0);
+	if (r < 0 || f.type != WIRE_FAILED ||
+	    !memmem(f.body, f.len, "answer", 6))
+		_exit(1);
+	r = wire_send(w, WIRE_SIGNAL, 0, "{\"signal\":15}", 13, NULL);
+	_exit(r < 0 || wire_flush(w, NULL) != 0);
+}
+
+TEST(who_asks_a_silent_guest_is_told_so)
+{
+	static const struct {
+		const struct line *lines;
+		enum wire_type type;
+		size_t n_fds;
+	} rows[] = {
+		{ silent, WIRE_EXEC, 3 },
+		{ silent, WIRE_UPDATE, 0 },
+		{ late, WIRE_EXEC, 3 },
+	};
+
+	patience_of_clients = 100;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct wire *w = ask_for(rows[i].type, rows[i].n_fds);
+		pid_t pid = impatient(w);
+		struct err e = { 0 };
+
+		wire_free(w);
+		if (!CHECK_INT(run(rows[i].lines, nowhere(), &e), 7))
+			tap_note("row %zu: %s", i, e.text);
+		/* The host, which reaps whoever ends, may have been faster. */
+		(void)!proc_reap(pid, NULL);
+		(void)close(steal_fd(&listener));
+	}
+	patience_of_clients = 0;
 }
 
 static const struct tap_test tests[] = {
@@ -390,6 +462,7 @@ static const struct tap_test tests[] = {
 	TAP(the_console_is_quoted_from_the_panic_on_and_harmless),
 	TAP(a_writer_without_credit_is_ended),
 	TAP(a_client_that_goes_before_its_answer_harms_nobody),
+	TAP(who_asks_a_silent_guest_is_told_so),
 };
 
 int main(void)
