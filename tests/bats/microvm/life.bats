@@ -245,6 +245,15 @@ nothing_is_left()
 	moat_oci_fails state "$vm"
 }
 
+@test "a guest that panics while its program runs is an error with its words" {
+	make_bundle sh -c 'echo up; echo c >/proc/sysrq-trigger; sleep 1000'
+	run --separate-stderr moat_oci run --bundle "$bundle" "$vm" </dev/null
+	echo "$output$stderr"
+	[[ $status -eq 125 && $output == up ]]
+	[[ $stderr == *"said last: Kernel panic - not syncing: sysrq triggered crash"* ]]
+	moat_oci_fails state "$vm"
+}
+
 @test "a silent guest is given up" {
 	notes=', "moat.vm.timeout": "1", "moat.vm.cmdline": "rdinit=/no/such/init root=/dev/none rootwait"'
 	make_bundle true
