@@ -401,6 +401,7 @@ is_now() # WANT FILE...: one of those that WANT has
 	start_bundle box '{}' sleep 1000
 	cp -a "$BATS_TEST_TMPDIR/box" "$BATS_TEST_TMPDIR/other"
 	oci_fails run --bundle "$BATS_TEST_TMPDIR/other" "other-$test_id"
+	echo "$output"
 	[[ $output == *"holds processes already"* || $output == *"exists already"* ]]
 	oci exec "box-$test_id" true
 }
