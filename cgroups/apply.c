@@ -273,8 +273,8 @@ int cg_foresee(struct cg *cg, const struct cg_limits *limits,
 	       struct cg_paths *ret, struct err *e)
 {
 	_cleanup_(cg_host_done) struct cg_host host = { 0 };
-	struct cg_v1_place place;
-	uint32_t needs;
+	struct cg_v1_place place = { 0 };
+	uint32_t needs = 0;
 	int r;
 
 	r = cg_limits_any(limits) ? find_host(cg, &host, e) : 0;
@@ -300,8 +300,8 @@ int cg_apply(struct cg *cg, const struct cg_limits *limits, struct err *e)
 {
 	_cleanup_(cg_host_done) struct cg_host host = { 0 };
 	size_t first = cg->v1.n;
-	struct cg_v1_place place;
-	uint32_t needs;
+	struct cg_v1_place place = { 0 };
+	uint32_t needs = 0;
 	int r;
 
 	if (!cg_limits_any(limits))

@@ -71,8 +71,8 @@ struct cg_config {
 	 * process itself and bounds what lies below. */
 	bool envelope;
 	/* Have cpu, memory, io and pids counted even when nothing limits
-	 * them, as far as the host allows; else only limits get controllers.
-	 */
+	 * them, and what else a v2 host has handed down, as far as the host
+	 * allows; else only limits get controllers. */
 	bool account;
 
 	/* Delegation: chown to this user what cgroups(7) says to delegate. */
