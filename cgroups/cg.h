@@ -432,18 +432,25 @@ struct cg_raw_stat {
 #define CG_NO_LIMIT UINT64_MAX /* in limits and maxima below */
 
 /* Not set: the host does not count it for this group. */
+/* A number for each CPU; v1 only. */
+struct cg_cpu_stat {
+	uint64_t *v;
+	size_t n;
+};
+
 struct cg_stat {
 	struct opt_u64 cpu_usage_us, cpu_user_us, cpu_system_us;
 	struct opt_u64 cpu_periods, cpu_throttled, cpu_throttled_us;
 	struct opt_u64 cpu_bursts, cpu_burst_us;
-	JSON_VEC_OF(uint64_t) cpu_per_cpu_ns; /* v1 only */
+	struct cg_cpu_stat cpu_all_ns, cpu_all_user_ns, cpu_all_system_ns;
 	struct cg_pressure cpu_pressure;
 	char *cpuset_cpus, *cpuset_mems; /* effective lists */
 
 	struct opt_u64 memory_current, memory_peak, memory_max;
 	struct opt_u64 memory_anon, memory_file, memory_kernel;
 	struct opt_u64 memory_faults, memory_major_faults;
-	struct opt_u64 memory_kernel_tcp;
+	struct opt_u64 memory_kernel_peak, memory_kernel_max; /* v1 only */
+	struct opt_u64 memory_kernel_tcp, memory_kernel_tcp_max;
 	struct opt_u64 swap_current, swap_peak, swap_max;
 	/* memory.events; max is how often the maximum was met */
 	struct opt_u64 memory_low_events, memory_high_events;

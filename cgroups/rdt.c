@@ -21,7 +21,7 @@
 
 /* --- folders ---------------------------------------------------------------*/
 
-static int open_root(const struct cg_rdt *r, struct err *e)
+int cg_rdt_open_root(const struct cg_rdt *r, struct err *e)
 {
 	const char *path = r->root ? r->root : RESCTRL;
 	autoclose int fd = -1;
@@ -52,7 +52,7 @@ static const char *class_of(const struct cg_rdt *r)
 	return str_eq(r->class, "/") ? "." : r->class;
 }
 
-static int open_class(const struct cg_rdt *r, int root, struct err *e)
+int cg_rdt_open_class(const struct cg_rdt *r, int root, struct err *e)
 {
 	int fd = openat(root, class_of(r),
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -209,7 +209,7 @@ int cg_rdt_check(const struct cg_rdt *r, struct err *e)
 {
 	autoclose int root = -1, class = -1, groups = -1;
 
-	root = open_root(r, e);
+	root = cg_rdt_open_root(r, e);
 	if (root < 0)
 		return root;
 	if (is_own(r))
@@ -262,13 +262,13 @@ int cg_rdt_create(const struct cg_rdt *r, struct err *e)
 	autoclose int root = -1, class = -1;
 	int error, made;
 
-	root = open_root(r, e);
+	root = cg_rdt_open_root(r, e);
 	if (root < 0)
 		return root;
 	made = make_class(r, root, e);
 	if (made < 0)
 		return made;
-	class = open_class(r, root, e);
+	class = cg_rdt_open_class(r, root, e);
 	if (class < 0)
 		return class;
 	error = made ? write_schemata(r, root, class, e) : compare(r, class, e);
@@ -294,10 +294,10 @@ int cg_rdt_join(const struct cg_rdt *r, pid_t pid, struct err *e)
 	autofree char *path = NULL;
 	int error;
 
-	root = open_root(r, e);
+	root = cg_rdt_open_root(r, e);
 	if (root < 0)
 		return root;
-	class = open_class(r, root, e);
+	class = cg_rdt_open_class(r, root, e);
 	if (class < 0)
 		return class;
 	/* The class first: a group takes only what is in its class. */
@@ -312,10 +312,10 @@ int cg_rdt_update(const struct cg_rdt *r, struct err *e)
 {
 	autoclose int root = -1, class = -1;
 
-	root = open_root(r, e);
+	root = cg_rdt_open_root(r, e);
 	if (root < 0)
 		return root;
-	class = open_class(r, root, e);
+	class = cg_rdt_open_class(r, root, e);
 	return class < 0 ? class : write_schemata(r, root, class, e);
 }
 
@@ -324,7 +324,7 @@ int cg_rdt_delete(const struct cg_rdt *r, struct err *e)
 	autofree char *path = NULL;
 	autoclose int root = -1;
 
-	root = open_root(r, e);
+	root = cg_rdt_open_root(r, e);
 	if (root == -EOPNOTSUPP || root == -ENOENT)
 		return 0; /* unmounted meanwhile: all is gone */
 	if (root < 0)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/json_out.h"
 
 struct cg_rdt {
 	const char *root;      /* a tree to work on; NULL: the host's */
@@ -30,3 +31,10 @@ MUST_CHECK int cg_rdt_join(const struct cg_rdt *r, pid_t pid, struct err *e);
 MUST_CHECK int cg_rdt_update(const struct cg_rdt *r, struct err *e);
 /* What is the container's alone; what is gone is fine. */
 MUST_CHECK int cg_rdt_delete(const struct cg_rdt *r, struct err *e);
+/* Folders, for reading; -EOPNOTSUPP where no resctrl is mounted. */
+MUST_CHECK int cg_rdt_open_root(const struct cg_rdt *r, struct err *e);
+MUST_CHECK int cg_rdt_open_class(const struct cg_rdt *r, int root,
+				 struct err *e);
+/* The object "intel_rdt" of runc's `events --stats`; what cannot be read is
+ * left out. r NULL: it is empty. */
+void cg_rdt_write(const struct cg_rdt *r, struct json_out *o);

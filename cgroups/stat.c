@@ -292,7 +292,9 @@ int cg_stat_page_sizes(int (*fn)(void *arg, const char *size, struct err *e),
 
 void cg_stat_done(struct cg_stat *s)
 {
-	free(s->cpu_per_cpu_ns.v);
+	free(s->cpu_all_ns.v);
+	free(s->cpu_all_user_ns.v);
+	free(s->cpu_all_system_ns.v);
 	free(s->cpuset_cpus);
 	free(s->cpuset_mems);
 	free(s->memory_raw.v);

@@ -57,18 +57,26 @@ static void pressure_out(struct json_out *o, const struct cg_pressure *p)
 	close_in(o);
 }
 
+static void each_cpu_out(struct json_out *o, const char *key,
+			 const struct cg_cpu_stat *cpus)
+{
+	if (cpus->n == 0)
+		return;
+	json_out_key(o, key);
+	json_out_begin(o, '[');
+	for (size_t i = 0; i < cpus->n; i++)
+		json_out_u64(o, cpus->v[i]);
+	json_out_end(o, ']');
+}
+
 static void cpu_out(struct json_out *o, const struct cg_stat *s)
 {
 	open_in(o, "cpu");
 	open_in(o, "usage");
 	num_if(o, "total", s->cpu_usage_us.v * 1000);
-	if (s->cpu_per_cpu_ns.n > 0) {
-		json_out_key(o, "percpu");
-		json_out_begin(o, '[');
-		for (size_t i = 0; i < s->cpu_per_cpu_ns.n; i++)
-			json_out_u64(o, s->cpu_per_cpu_ns.v[i]);
-		json_out_end(o, ']');
-	}
+	each_cpu_out(o, "percpu", &s->cpu_all_ns);
+	each_cpu_out(o, "percpu_kernel", &s->cpu_all_system_ns);
+	each_cpu_out(o, "percpu_user", &s->cpu_all_user_ns);
 	num(o, "kernel", s->cpu_system_us.v * 1000);
 	num(o, "user", s->cpu_user_us.v * 1000);
 	close_in(o);
@@ -158,8 +166,15 @@ static void memory_out(struct json_out *o, const struct cg_stat *s)
 		.max = s->memory_peak.v,
 		.failures = s->memory_max_events.v,
 	};
-	struct entry kernel = { .usage = s->memory_kernel.v };
-	struct entry tcp = { .usage = s->memory_kernel_tcp.v };
+	struct entry kernel = {
+		.limit = s->memory_kernel_max.v,
+		.usage = s->memory_kernel.v,
+		.max = s->memory_kernel_peak.v,
+	};
+	struct entry tcp = {
+		.limit = s->memory_kernel_tcp_max.v,
+		.usage = s->memory_kernel_tcp.v,
+	};
 	struct entry swap = { 0 };
 
 	if (s->swap_current.set) {

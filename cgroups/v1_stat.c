@@ -43,7 +43,10 @@ static const struct cg_stat_field memory_fields[] = {
 	CG_STAT("memory.memsw.max_usage_in_bytes", NULL, swap_peak),
 	CG_STAT("memory.memsw.limit_in_bytes",     NULL, swap_max),
 	CG_STAT("memory.kmem.usage_in_bytes",      NULL, memory_kernel),
+	CG_STAT("memory.kmem.max_usage_in_bytes",  NULL, memory_kernel_peak),
+	CG_STAT("memory.kmem.limit_in_bytes",      NULL, memory_kernel_max),
 	CG_STAT("memory.kmem.tcp.usage_in_bytes",  NULL, memory_kernel_tcp),
+	CG_STAT("memory.kmem.tcp.limit_in_bytes",  NULL, memory_kernel_tcp_max),
 	CG_STAT("memory.stat", "total_rss",        memory_anon),
 	CG_STAT("memory.stat", "total_cache",      memory_file),
 	CG_STAT("memory.stat", "total_pgfault",    memory_faults),
@@ -77,6 +80,8 @@ static void swap_alone(struct cg_stat *s)
 {
 	no_limit(&s->memory_max);
 	no_limit(&s->swap_max);
+	no_limit(&s->memory_kernel_max);
+	no_limit(&s->memory_kernel_tcp_max);
 	if (s->swap_current.set)
 		s->swap_current.v -=
 			MIN_OF(s->swap_current.v, s->memory_current.v);
@@ -86,25 +91,25 @@ static void swap_alone(struct cg_stat *s)
 		s->swap_max.v -= MIN_OF(s->swap_max.v, s->memory_max.v);
 }
 
-static int per_cpu(int fd, struct cg_stat *s, struct err *e)
+static int per_cpu(int fd, const char *file, struct cg_cpu_stat *ret,
+		   struct err *e)
 {
 	autofree char *text = NULL;
 	char *save = NULL;
 	int r;
 
-	r = cg_stat_text(fd, "cpuacct.usage_percpu", &text, e);
+	r = cg_stat_text(fd, file, &text, e);
 	if (r < 0 || !text)
 		return r;
 	for (char *word = strtok_r(text, " ", &save); word;
 	     word = strtok_r(NULL, " ", &save)) {
-		uint64_t *v = reallocarray(s->cpu_per_cpu_ns.v,
-					   s->cpu_per_cpu_ns.n + 1, sizeof(*v));
+		uint64_t *v = reallocarray(ret->v, ret->n + 1, sizeof(*v));
 
 		if (!v)
 			return err_nomem(e);
-		s->cpu_per_cpu_ns.v = v;
-		if (str_to_u64(word, &v[s->cpu_per_cpu_ns.n]) == 0)
-			s->cpu_per_cpu_ns.n++;
+		ret->v = v;
+		if (str_to_u64(word, &v[ret->n]) == 0)
+			ret->n++;
 	}
 	return 0;
 }
@@ -214,7 +219,15 @@ static int stat_cpuacct(int fd, struct cg_stat *s, struct err *e)
 	int r = cg_stat_fields(fd, cpuacct_fields, ARRAY_SIZE(cpuacct_fields),
 			       s, e);
 
-	return r < 0 ? r : per_cpu(fd, s, e);
+	if (r == 0)
+		r = per_cpu(fd, "cpuacct.usage_percpu", &s->cpu_all_ns, e);
+	if (r == 0)
+		r = per_cpu(fd, "cpuacct.usage_percpu_user",
+			    &s->cpu_all_user_ns, e);
+	if (r == 0)
+		r = per_cpu(fd, "cpuacct.usage_percpu_sys",
+			    &s->cpu_all_system_ns, e);
+	return r;
 }
 
 static int stat_memory(int fd, struct cg_stat *s, struct err *e)

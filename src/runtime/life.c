@@ -204,6 +204,18 @@ int rt_update_rdt(const struct rt_context *ctx, const char *id,
 	return r < 0 ? r : rt_rdt_update(&v.plan, id, schemata, e);
 }
 
+void rt_rdt_write(const struct rt_context *ctx, const char *id,
+		  struct json_out *o)
+{
+	_cleanup_(env_close) struct env v = ENV_INIT;
+	struct err ignored = { 0 };
+
+	/* Gone meanwhile: an empty plan has no classes. */
+	if (env_open(&v, ctx, id, &ignored) < 0 || env_plan(&v, &ignored) < 0)
+		log_debug("%s", err_text(&ignored));
+	rt_rdt_out(&v.plan, id, o);
+}
+
 int rt_ps(const struct rt_context *ctx, const char *id, pid_t **ret,
 	  size_t *ret_n, struct err *e)
 {

@@ -71,6 +71,18 @@ int rt_rdt_delete(const struct plan *p, const char *id, int state_dir,
 	return r < 0 ? err_wrap(e, r, "intelRdt") : 0;
 }
 
+void rt_rdt_out(const struct plan *p, const char *id, struct json_out *o)
+{
+	struct cg_rdt rdt;
+
+	if (!p->rdt) {
+		cg_rdt_write(NULL, o);
+		return;
+	}
+	rdt = rdt_of(p, id);
+	cg_rdt_write(&rdt, o);
+}
+
 int rt_rdt_update(const struct plan *p, const char *id, char *const *schemata,
 		  struct err *e)
 {

@@ -15,3 +15,5 @@ MUST_CHECK int rt_rdt_delete(const struct plan *p, const char *id,
 			     int state_dir, struct err *e);
 MUST_CHECK int rt_rdt_update(const struct plan *p, const char *id,
 			     char *const *schemata, struct err *e);
+/* The member "intel_rdt" of events. */
+void rt_rdt_out(const struct plan *p, const char *id, struct json_out *o);

@@ -164,6 +164,9 @@ MUST_CHECK int rt_restore(const struct rt_context *ctx,
 /* Lines for the schemata of its class of intelRdt. */
 MUST_CHECK int rt_update_rdt(const struct rt_context *ctx, const char *id,
 			     char *const *schemata, struct err *e);
+/* The member "intel_rdt" of events; empty without intelRdt. */
+void rt_rdt_write(const struct rt_context *ctx, const char *id,
+		  struct json_out *o);
 /* Host pids; the caller frees. */
 MUST_CHECK int rt_ps(const struct rt_context *ctx, const char *id, pid_t **ret,
 		     size_t *ret_n, struct err *e);

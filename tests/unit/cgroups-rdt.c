@@ -156,6 +156,80 @@ TEST(an_update_writes_the_lines)
 	(void)scratch_holds(&s, "schemata", "L3:0=f");
 }
 
+/* What runc prints of such a tree, member by member. */
+TEST(numbers_are_written_as_runc_writes_them)
+{
+	static const struct {
+		const char *path, *text; /* NULL: a folder */
+	} tree[] = {
+		{ "info", NULL },
+		{ "info/L3", NULL },
+		{ "info/L3/cbm_mask", "fffff\n" },
+		{ "info/L3/min_cbm_bits", "1\n" },
+		{ "info/L3/num_closids", "16\n" },
+		{ "info/MB", NULL },
+		{ "info/MB/bandwidth_gran", "10\n" },
+		{ "info/MB/delay_linear", "0\n" },
+		{ "schemata", "    MB:0=100\n    L3:0=fffff\n" },
+		{ "gold/mon_groups/box", NULL },
+		{ "gold/mon_groups/box/mon_data", NULL },
+		{ "gold/mon_groups/box/mon_data/mon_L3_01", NULL },
+		{ "gold/mon_groups/box/mon_data/mon_L3_01/llc_occupancy",
+		  "5\n" },
+		{ "gold/mon_groups/box/mon_data/mon_L3_00", NULL },
+		{ "gold/mon_groups/box/mon_data/mon_L3_00/llc_occupancy",
+		  "Unavailable\n" },
+		{ "gold/mon_groups/box/mon_data/mon_L3_00/mbm_total_bytes",
+		  "70\n" },
+		{ "gold/mon_groups/box/mon_data/mon_L3_00/mbm_local_bytes",
+		  "60\n" },
+	};
+	static const char want[] =
+		"{\"intel_rdt\":{\"l3_cache_info\":{\"cbm_mask\":\"fffff\","
+		"\"min_cbm_bits\":1,\"num_closids\":16},"
+		"\"l3_cache_schema_root\":\"L3:0=fffff\","
+		"\"l3_cache_schema\":\"L3:0=0fffff;1=0ff\","
+		"\"mem_bw_info\":{\"bandwidth_gran\":10},"
+		"\"mem_bw_schema_root\":\"MB:0=100\","
+		"\"mem_bw_schema\":\"MB:0=100;1=50\",\"mbm_stats\":"
+		"[{\"mbm_total_bytes\":70,\"mbm_local_bytes\":60},{}],"
+		"\"cmt_stats\":[{},{\"llc_occupancy\":5}]}}";
+	_cleanup_(json_out_done) struct json_out o = { 0 };
+	_cleanup_(scratch_done) struct scratch s = SCRATCH_INIT;
+	struct cg_rdt r = { .class = "gold",
+			    .name = "box",
+			    .monitoring = true };
+	autofree char *text = NULL;
+	struct err e = { 0 };
+
+	REQUIRE(scratch_init(&s));
+	r.root = s.path;
+	make_class(&s, "gold");
+	for (size_t i = 0; i < ARRAY_SIZE(tree); i++)
+		REQUIRE(tree[i].text
+				? scratch_write(&s, tree[i].path, tree[i].text)
+				: mkdirat(s.fd, tree[i].path, 0755) == 0);
+	json_out_begin(&o, '{');
+	cg_rdt_write(&r, &o);
+	json_out_end(&o, '}');
+	REQUIRE_OK(json_out_take(&o, &text, NULL, &e), &e);
+	CHECK_STR(text, want);
+}
+
+TEST(a_host_without_resctrl_has_no_numbers)
+{
+	_cleanup_(json_out_done) struct json_out o = { 0 };
+	const struct cg_rdt r = { .root = "/no/such", .name = "box" };
+	autofree char *text = NULL;
+	struct err e = { 0 };
+
+	json_out_begin(&o, '{');
+	cg_rdt_write(&r, &o);
+	json_out_end(&o, '}');
+	REQUIRE_OK(json_out_take(&o, &text, NULL, &e), &e);
+	CHECK_STR(text, "{\"intel_rdt\":{}}");
+}
+
 TEST(a_host_without_resctrl_is_named)
 {
 	const struct cg_rdt r = { .name = "box" };
@@ -175,6 +249,8 @@ static const struct tap_test tests[] = {
 	TAP(without_a_name_the_class_is_the_containers_own),
 	TAP(what_the_kernel_refuses_leaves_no_class),
 	TAP(an_update_writes_the_lines),
+	TAP(numbers_are_written_as_runc_writes_them),
+	TAP(a_host_without_resctrl_has_no_numbers),
 	TAP(a_host_without_resctrl_is_named),
 };
 

@@ -93,6 +93,10 @@ static const struct {
 	{ "cpuacct.usage_user", "3000000\n" },
 	{ "cpuacct.usage_sys", "2000000\n" },
 	{ "cpuacct.usage_percpu", "1 2 3 \n" },
+	{ "cpuacct.usage_percpu_user", "0 1 2 \n" },
+	{ "cpuacct.usage_percpu_sys", "1 1 \n" },
+	{ "memory.kmem.max_usage_in_bytes", "77\n" },
+	{ "memory.kmem.limit_in_bytes", "9223372036854771712\n" },
 	{ "memory.usage_in_bytes", "4096\n" },
 	{ "memory.max_usage_in_bytes", "8192\n" },
 	{ "memory.limit_in_bytes", "9223372036854771712\n" },
@@ -123,7 +127,11 @@ TEST(v1_files_become_the_same_numbers)
 	REQUIRE_OK(cg_v1_stat(&v1, &s, &e), &e);
 	CHECK_INT(s.cpu_usage_us.v, 5000);
 	CHECK_INT(s.cpu_throttled_us.v, 9);
-	CHECK_INT(s.cpu_per_cpu_ns.n, 3);
+	CHECK_INT(s.cpu_all_ns.n, 3);
+	CHECK_INT(s.cpu_all_user_ns.v[2], 2);
+	CHECK_INT(s.cpu_all_system_ns.n, 2);
+	CHECK_INT(s.memory_kernel_peak.v, 77);
+	CHECK(s.memory_kernel_max.v == CG_NO_LIMIT);
 	CHECK(s.memory_max.v == CG_NO_LIMIT);
 	CHECK_INT(s.memory_max_events.v, 3);
 	CHECK_INT(s.swap_current.v, 1000);
@@ -151,12 +159,15 @@ TEST(numbers_are_written_as_runc_writes_them)
 		.cpu_usage_us = SET(5),
 		.cpu_user_us = SET(3),
 		.cpu_throttled_us = SET(1),
-		.cpu_per_cpu_ns = { per_cpu, 2 },
+		.cpu_all_ns = { per_cpu, 2 },
+		.cpu_all_system_ns = { per_cpu, 1 },
 		.cpuset_cpus = (char *)"0-1,4",
 		.memory_current = SET(100),
 		.memory_max = SET(CG_NO_LIMIT),
 		.swap_current = SET(20),
 		.swap_max = SET(1000),
+		.memory_kernel_peak = SET(6),
+		.memory_kernel_tcp_max = SET(7),
 		.memory_raw = { &raw, 1 },
 		.memory_oom_kills = SET(2),
 		.io = { &disk, 1 },
@@ -166,7 +177,7 @@ TEST(numbers_are_written_as_runc_writes_them)
 	};
 	static const char want[] =
 		"{\"cpu\":{\"usage\":{\"total\":5000,\"percpu\":[10,20],"
-		"\"kernel\":0,\"user\":3000},\"throttling\":"
+		"\"percpu_kernel\":[10],\"kernel\":0,\"user\":3000},\"throttling\":"
 		"{\"throttledTime\":1000}},\"cpuset\":{\"cpus\":[0,1,4],"
 		"\"cpu_exclusive\":0,\"mem_hardwall\":0,\"mem_exclusive\":0,"
 		"\"memory_migrate\":0,\"memory_spread_page\":0,"
@@ -175,8 +186,8 @@ TEST(numbers_are_written_as_runc_writes_them)
 		"\"memory\":{\"usage\":{\"limit\":18446744073709551615,"
 		"\"usage\":100,\"failcnt\":0},\"swap\":"
 		"{\"limit\":18446744073709551615,\"usage\":120,\"failcnt\":0},"
-		"\"kernel\":{\"limit\":0,\"failcnt\":0},"
-		"\"kernelTCP\":{\"limit\":0,\"failcnt\":0},"
+		"\"kernel\":{\"limit\":0,\"max\":6,\"failcnt\":0},"
+		"\"kernelTCP\":{\"limit\":7,\"failcnt\":0},"
 		"\"raw\":{\"anon\":11},\"event_count\":{\"oom_kill\":2}},"
 		"\"pids\":{\"current\":3},\"blkio\":"
 		"{\"ioServiceBytesRecursive\":["

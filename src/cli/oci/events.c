@@ -72,14 +72,24 @@ static int print_line(struct json_out *o, struct err *e)
 	return r;
 }
 
+struct watched {
+	struct rt_context ctx;
+	const char *id;
+};
+
 static int print_stat(void *arg, const struct cg_stat *s, struct err *e)
 {
 	_cleanup_(json_out_done) struct json_out o = { 0 };
+	const struct watched *w = arg;
 
-	begin(&o, "stats", arg);
+	begin(&o, "stats", w->id);
 	json_out_key(&o, "data");
 	json_out_begin(&o, '{');
 	cg_stat_write(s, &o);
+	rt_rdt_write(&w->ctx, w->id, &o);
+	/* runc counts links that it has made itself; we make none. */
+	json_out_key(&o, "network_interfaces");
+	json_out_null(&o);
 	json_out_end(&o, '}');
 	json_out_end(&o, '}');
 	return print_line(&o, e);
@@ -88,8 +98,9 @@ static int print_stat(void *arg, const struct cg_stat *s, struct err *e)
 static int print_oom(void *arg, struct err *e)
 {
 	_cleanup_(json_out_done) struct json_out o = { 0 };
+	const struct watched *w = arg;
 
-	begin(&o, "oom", arg);
+	begin(&o, "oom", w->id);
 	json_out_end(&o, '}');
 	return print_line(&o, e);
 }
@@ -98,12 +109,14 @@ static int events_run(const struct cmd_call *call, struct err *e)
 {
 	_cleanup_(cg_stat_done) struct cg_stat s = { 0 };
 	const struct events_opts *o = call->opts;
-	struct rt_context ctx = oci_context(call);
-	char *id = call->args[0];
+	struct watched watched = {
+		.ctx = oci_context(call),
+		.id = call->args[0],
+	};
 	struct rt_watch w = {
 		.on_stat = print_stat,
 		.on_oom = print_oom,
-		.arg = id,
+		.arg = &watched,
 	};
 	int r;
 
@@ -111,9 +124,9 @@ static int events_run(const struct cmd_call *call, struct err *e)
 	if (r < 0)
 		return r;
 	if (!o->stats)
-		return rt_watch(&ctx, id, &w, e);
-	r = rt_stat(&ctx, id, &s, e);
-	return r < 0 ? r : print_stat(id, &s, e);
+		return rt_watch(&watched.ctx, watched.id, &w, e);
+	r = rt_stat(&watched.ctx, watched.id, &s, e);
+	return r < 0 ? r : print_stat(&watched, &s, e);
 }
 
 const struct cmd oci_cmd_events = {

@@ -275,7 +275,8 @@ kmsg=', { "destination": "/dev/kmsg", "source": "/dev/kmsg", "type": "bind",
 	oci events --stats "box-$test_id" |
 		jq -e '.data | .pids.current == 1 and .memory.usage.usage > 0
 			and .memory.usage.limit > 9000000000000000000
-			and .cpu.usage.total > 0'
+			and .cpu.usage.total > 0
+			and .intel_rdt == {} and has("network_interfaces")'
 	oci delete --force "box-$test_id"
 	no_leftover_groups
 }
