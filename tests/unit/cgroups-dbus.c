@@ -334,6 +334,8 @@ static void endless_peer(int fd)
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
 	say(fd, line);
+	/* Not gone before we have said our part. */
+	(void)take_call(fd);
 }
 
 static void huge_peer(int fd)
