@@ -15,9 +15,8 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define RESCTRL	     "/sys/fs/resctrl"
-#define GROUPS	     "mon_groups"
-#define SCHEMATA_MAX 16384
+#define RESCTRL "/sys/fs/resctrl"
+#define GROUPS	"mon_groups"
 
 /* --- folders ---------------------------------------------------------------*/
 
@@ -148,8 +147,8 @@ static int compare(const struct cg_rdt *r, int class, struct err *e)
 
 	if (!r->schemata || !*r->schemata)
 		return 0;
-	error = fd_read_file_at(class, "schemata", SCHEMATA_MAX, &text, NULL,
-				e);
+	error = fd_read_file_at(class, "schemata", CG_RDT_SCHEMATA_MAX, &text,
+				NULL, e);
 	if (error < 0)
 		return error;
 	STRV_FOREACH(line, r->schemata)

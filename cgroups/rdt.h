@@ -15,6 +15,9 @@
 #include "base/err.h"
 #include "base/json_out.h"
 
+/* Bytes of a file "schemata". */
+#define CG_RDT_SCHEMATA_MAX 16384
+
 struct cg_rdt {
 	const char *root;      /* a tree to work on; NULL: the host's */
 	const char *class;     /* NULL: the container's own; "/": the root's */

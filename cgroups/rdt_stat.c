@@ -17,8 +17,7 @@
  * monitoring group in it, use. As with runc a number that is 0 is left out, and
  * so is what this CPU does not have.
  */
-#define SCHEMATA_MAX 16384
-#define CACHES_MAX   64
+#define CACHES_MAX 64
 
 /* clang-format off */
 static const struct resource {
@@ -96,7 +95,7 @@ static void line_out(struct json_out *o, const char *key, int dir,
 	struct err ignored = { 0 };
 	char *save = NULL;
 
-	if (fd_read_file_at(dir, "schemata", SCHEMATA_MAX, &text, NULL,
+	if (fd_read_file_at(dir, "schemata", CG_RDT_SCHEMATA_MAX, &text, NULL,
 			    &ignored) < 0)
 		return;
 	for (char *line = strtok_r(text, "\n", &save); line;
