@@ -15,7 +15,7 @@
 # Words in '...' are for jq and for shells inside; options may be left out.
 # shellcheck disable=SC2016,SC2119,SC2120
 
-oci_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+oci_here=${BASH_SOURCE[0]%/*}
 
 # What scripts inside may use, besides what a shell knows by itself.
 applets='awk basename cat chgrp chmod chown cmp cp cut dd df echo env expr false
@@ -24,31 +24,18 @@ applets='awk basename cat chgrp chmod chown cmp cp cut dd df echo env expr false
 	setsid sh sha256sum sleep sort stat stty sync tail taskset tee test touch
 	tr true tty uname umount uniq unlink wc xargs yes'
 
-# A root file system of busybox; made once for a file of tests, then copied.
-make_rootfs() # FOLDER
+# The bundle that those of a file's tests are copies of.
+make_master() # FOLDER
 {
-	local master=$BATS_FILE_TMPDIR/rootfs name
+	local root=$1/rootfs name
 
-	if [ ! -d "$master" ]; then
-		mkdir -p "$master"/{bin,dev,etc,proc,root,sys,tmp,work}
-		cp "$(command -v busybox)" "$master/bin/busybox"
-		for name in $applets; do
-			ln -s busybox "$master/bin/$name"
-		done
-		echo root:x:0:0:root:/root:/bin/sh >"$master/etc/passwd"
-	fi
-	mkdir -p "$1"
-	cp -a "$master/." "$1"
-}
-
-# The test's bundle, its config.json and the name of its container.
-bundle() # [NAME]
-{
-	need_program busybox jq
-	bundle=$BATS_TEST_TMPDIR/${1:-bundle}
-	id=$(unique "${1:-c}")
-	make_rootfs "$bundle/rootfs"
-	cat >"$bundle/config.json" <<-'EOF'
+	mkdir -p "$root"/{bin,dev,etc,proc,root,sys,tmp,work}
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	for name in $applets; do
+		ln -s busybox "$root/bin/$name"
+	done
+	echo root:x:0:0:root:/root:/bin/sh >"$root/etc/passwd"
+	cat >"$1/config.json" <<-'EOF'
 		{
 		  "ociVersion": "1.3.0",
 		  "root": { "path": "rootfs" },
@@ -71,11 +58,25 @@ bundle() # [NAME]
 	EOF
 }
 
+# The test's bundle, its config.json and the name of its container.
+bundle() # [NAME]
+{
+	local master=$BATS_FILE_TMPDIR/bundle
+
+	need_program busybox jq
+	[ -d "$master" ] || make_master "$master"
+	bundle=$BATS_TEST_TMPDIR/${1:-bundle}
+	id=${1:-c}-$test_id
+	cp -a "$master" "$bundle"
+}
+
 # edit [JQ-OPTION...] FILTER: config.json becomes what the filter makes of it.
 edit()
 {
-	jq "$@" <"$bundle/config.json" >"$bundle/config.new" || return
-	mv "$bundle/config.new" "$bundle/config.json"
+	local new
+
+	new=$(jq "$@" <"$bundle/config.json") || return
+	echo "$new" >"$bundle/config.json"
 }
 
 # program WORD...: what the container runs.
@@ -185,12 +186,21 @@ in_it() # COMMAND...: by exec
 
 state() # [ID]: one word
 {
-	moat_oci state "${1:-$id}" | jq -r .status
+	member status "${1:-$id}"
 }
 
 pid() # [ID]: of its init
 {
-	moat_oci state "${1:-$id}" | jq -r .pid
+	member pid "${1:-$id}"
+}
+
+# Of its state, at the outermost level. What state says is laid out for people.
+member() # NAME ID
+{
+	local said
+
+	said=$(moat_oci state "$2") || return
+	[[ $said =~ $'\n  "'"$1"'": '\"?([^\",]*) ]] && echo "${BASH_REMATCH[1]}"
 }
 
 exists() # [ID]
