@@ -39,18 +39,30 @@ run_calls="openat openat2 mkdirat mkdir renameat clone3 socketpair recvmsg sendm
 	epoll_ctl capset prctl close_range"
 
 # The nth call of a kind goes wrong, in the runtime or in the child it makes.
-# False when there are not so many.
+# strace is not waited for: a container that was created is its business too.
 with_fault() # CALL FAULT N COMMAND...
 {
 	local call=$1 fault=$2 n=$3
 
 	shift 3
 	status=0
-	timeout -k 5 100 strace -f -qq -o "$bundle/trace" -e trace="$call" \
+	timeout -k 5 100 strace -D -f -qq -o "$bundle/trace" -e trace="$call" \
 		-e inject="$call:$fault:when=$n" "$MOAT_BUILD/moat-oci" \
 		--root "$BATS_TEST_TMPDIR/oci" "$@" \
 		</dev/null >"$bundle/said" 2>&1 3>&- || status=$?
+}
+
+# There were so many calls; known when all that strace looks at has ended, but
+# for a container.
+was_injected()
+{
+	is created || wait_for 10 not_traced
 	grep -q -e INJECTED -e 'killed by SIGKILL' "$bundle/trace"
+}
+
+not_traced()
+{
+	! pgrep -f "^strace .*$bundle/trace" >/dev/null
 }
 
 gone_after_delete() # WHAT
@@ -72,7 +84,8 @@ each_call() # FAULT CHECK PREPARE CALLS COMMAND...
 	for call in $calls; do
 		for n in {1..40}; do
 			"$prepare"
-			with_fault "$call" "$fault" "$n" "$@" || break
+			with_fault "$call" "$fault" "$n" "$@"
+			was_injected || break
 			tried=$((tried + 1))
 			"$check" "$call $n" || {
 				cat "$bundle/said" >&2
@@ -131,6 +144,30 @@ running()
 @test "whatever system call it is killed in, a run can be deleted" {
 	each_call signal=SIGKILL is_over nothing "$run_calls" \
 		run --bundle "$bundle" "$id"
+}
+
+# All of it or nothing.
+is_created_or_not() # WHAT
+{
+	says_so "$1" || return
+	if [[ $status -eq 0 ]]; then
+		is created
+	else
+		nothing_left
+	fi || {
+		echo "half of it is there: $1" >&2
+		return 1
+	}
+}
+
+@test "whatever system call fails, a create ends with a sentence" {
+	each_call error=ENOMEM is_created_or_not nothing "$run_calls" \
+		create --bundle "$bundle" "$id"
+}
+
+@test "whatever system call it is killed in, a create can be deleted" {
+	each_call signal=SIGKILL is_over nothing "$run_calls" \
+		create --bundle "$bundle" "$id"
 }
 
 @test "whatever system call it is killed in, a start can be deleted" {
