@@ -7,6 +7,7 @@
 setup()
 {
 	source=${MOAT_SOURCE:-$BATS_TEST_DIRNAME/../..}
+	[ -e "$source/.git" ] || skip "for a clone: a release is not written in"
 	cd "$BATS_TEST_TMPDIR" || return
 	mkdir tree
 	cp -R "$source/build-aux" "$source/.clang-format" \
