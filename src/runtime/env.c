@@ -95,18 +95,21 @@ int env_plan(struct env *v, struct err *e)
 	return json_read_file_at(v->dir, ENV_PLAN, &plan_table, &v->plan, e);
 }
 
+int env_not_running(const struct state *s, struct err *e)
+{
+	return err_set(e, -ESRCH, "container not running: '%s'", s->id);
+}
+
 int env_init_pidfd(const struct env *v, struct err *e)
 {
 	const struct state *s = &v->state;
 	autoclose int fd = -1;
 
 	if (s->pid <= 0)
-		return err_set(e, -ESRCH, "container '%s' is not running",
-			       s->id);
+		return env_not_running(s, e);
 	fd = proc_pidfd_open(s->pid, e);
 	if (fd == -ESRCH || (fd >= 0 && !proc_alive(s->pid, s->start_time)))
-		return err_set(e, -ESRCH, "container '%s' is not running",
-			       s->id);
+		return env_not_running(s, e);
 	return steal_fd(&fd);
 }
 

@@ -42,6 +42,8 @@ MUST_CHECK int env_open(struct env *v, const struct rt_context *ctx,
 MUST_CHECK int env_lock(int dir, struct err *e);
 MUST_CHECK int env_cgroup(struct env *v, struct err *e);
 MUST_CHECK int env_plan(struct env *v, struct err *e);
+/* -ESRCH, in the words that containerd looks for ("container not running"). */
+int env_not_running(const struct state *s, struct err *e);
 /* A pidfd of the init, which is the process the state means. */
 MUST_CHECK int env_init_pidfd(const struct env *v, struct err *e);
 void env_close(struct env *v);

@@ -19,11 +19,6 @@
 
 #define FREEZE_TIMEOUT_MS 10000
 
-static int not_running(const struct state *s, struct err *e)
-{
-	return err_set(e, -ESRCH, "container '%s' is not running", s->id);
-}
-
 static bool has_process(const struct state *s)
 {
 	return s->status == STATE_CREATED || s->status == STATE_RUNNING ||
@@ -59,10 +54,33 @@ static int signal_init(const struct env *v, int sig, struct err *e)
 		return pidfd;
 	r = proc_pidfd_signal(pidfd, sig);
 	if (r == -ESRCH)
-		return not_running(&v->state, e);
+		return env_not_running(&v->state, e);
 	if (r < 0)
 		return err_set(e, r, "signal %d to container '%s': %s", sig,
 			       v->state.id, strerrordesc_np(-r));
+	return 0;
+}
+
+/*
+ * Without a pid namespace of its own the others do not end with the init: who
+ * kills such a container means all of them, with the init or after it (runc).
+ */
+static int is_for_all(struct env *v, const struct rt_kill *k, bool *ret,
+		      struct err *e)
+{
+	int r;
+
+	*ret = k->all;
+	if (k->all || k->signal != SIGKILL || v->state.isolation == PLAN_VM)
+		return 0;
+	r = env_plan(v, e);
+	if (r < 0)
+		return r;
+	*ret = !plan_makes(&v->plan, NS_PID);
+	if (*ret && v->state.cgroup.hierarchies.n == 0)
+		log_warning(
+			"container '%s' has no cgroup: only its init is killed",
+			k->id);
 	return 0;
 }
 
@@ -70,22 +88,25 @@ int rt_kill(const struct rt_context *ctx, const struct rt_kill *k,
 	    struct err *e)
 {
 	_cleanup_(env_close) struct env v = ENV_INIT;
+	bool all = false;
 	int r;
 
 	r = env_open(&v, ctx, k->id, e);
+	if (r >= 0)
+		r = is_for_all(&v, k, &all, e);
 	if (r < 0)
 		return r;
-	if (k->all && v.state.isolation == PLAN_VM && k->signal != SIGKILL &&
+	if (all && v.state.isolation == PLAN_VM && k->signal != SIGKILL &&
 	    has_process(&v.state))
 		return rt_vm_signal_all(ctx->root, k->id, k->signal, e);
-	if (k->all && v.state.cgroup.hierarchies.n > 0) {
+	if (all && v.state.cgroup.hierarchies.n > 0) {
 		r = env_cgroup(&v, e);
 		if (r < 0)
-			return r == -ENOENT ? not_running(&v.state, e) : r;
+			return r == -ENOENT ? env_not_running(&v.state, e) : r;
 		return cg_signal_all(v.cgroup, k->signal, e);
 	}
 	if (!has_process(&v.state))
-		return not_running(&v.state, e);
+		return env_not_running(&v.state, e);
 	return signal_init(&v, k->signal, e);
 }
 
@@ -179,7 +200,7 @@ int rt_update(const struct rt_context *ctx, const char *id,
 	if (r < 0)
 		return r;
 	if (!has_process(&v.state))
-		return not_running(&v.state, e);
+		return env_not_running(&v.state, e);
 	if (v.state.isolation == PLAN_VM) {
 		r = ask_guest(&v, ctx, limits, &host, e);
 		if (r < 0)
@@ -244,7 +265,7 @@ int rt_stat(const struct rt_context *ctx, const char *id, struct cg_stat *ret,
 	if (r < 0)
 		return r;
 	if (!has_process(&v.state))
-		return not_running(&v.state, e);
+		return env_not_running(&v.state, e);
 	r = env_cgroup(&v, e);
 	if (r < 0)
 		return r;

@@ -26,8 +26,7 @@ static int open_fifos(const struct env *v, int *ret_start, int *ret_result,
 	*ret_start =
 		openat(v->dir, ENV_START, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 	if (*ret_start < 0 && errno == ENXIO)
-		return err_set(e, -ESRCH, "container '%s' is not running",
-			       v->state.id);
+		return env_not_running(&v->state, e);
 	if (*ret_start < 0)
 		return err_errno(e, "open '%s'", ENV_START);
 	return fd_set_nonblock(*ret_result, false);

@@ -291,7 +291,7 @@ passes_on()
 	moat_oci kill "$id" KILL
 	wait_for 10 is stopped
 	moat_oci_fails kill "$id" 0
-	says "container '$id' is not running"
+	says "container not running: '$id'"
 	moat_oci_fails kill "$id" 00x
 	says "unknown signal '00x'"
 }
@@ -301,7 +301,7 @@ passes_on()
 	moat_oci kill "$id" KILL
 	wait_for 10 is stopped
 	moat_oci_fails kill "$id" KILL
-	says "container '$id' is not running"
+	says "container not running: '$id'"
 	moat_oci_fails kill nobody KILL
 	says "container 'nobody' does not exist"
 }
@@ -317,6 +317,29 @@ passes_on()
 	while read -r pid; do
 		wait_for 10 gone "$pid"
 	done <"$bundle/pids"
+}
+
+@test "KILL without a pid namespace of its own is for all, init gone or not" {
+	local gone how
+
+	no_namespace pid
+	script 'sleep 1001 & sleep 1002 & echo up >/up; wait; sleep 1003'
+	for how in init-there init-gone; do
+		rm -f "$bundle/rootfs/up"
+		start
+		wait_for 10 test -e "$bundle/rootfs/up"
+		moat_oci ps --format json "$id" | jq -r '.[]' >"$bundle/pids"
+		[[ $(wc -l <"$bundle/pids") -ge 3 ]]
+		if [[ $how == init-gone ]]; then
+			kill -KILL "$(pid)"
+			wait_for 10 is stopped
+		fi
+		moat_oci kill "$id" KILL
+		while read -r gone; do
+			wait_for 10 gone "$gone"
+		done <"$bundle/pids"
+		moat_oci delete --force "$id"
+	done
 }
 
 @test "kill and delete --regex take all that match" {
