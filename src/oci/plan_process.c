@@ -377,8 +377,9 @@ static void add_caps(struct plan_process *p, char *const *names)
 {
 	unsigned int cap;
 
-	/* Not inheritable and not ambient (CVE-2022-29162): who becomes another
-	 * user must not keep it. An unknown one is left out as in a
+	/* Not inheritable (CVE-2022-29162): who becomes another user must not
+	 * keep it, unless the configuration lets it be inherited; then it is
+	 * ambient too, as with runc. An unknown one is left out as in a
 	 * configuration, which is what runc and crun agree on. */
 	STRV_FOREACH(name, names) {
 		if (ns_cap_parse(*name, &cap) < 0) {
@@ -390,6 +391,7 @@ static void add_caps(struct plan_process *p, char *const *names)
 		p->caps.bounding |= (uint64_t)1 << cap;
 		p->caps.effective |= (uint64_t)1 << cap;
 		p->caps.permitted |= (uint64_t)1 << cap;
+		p->caps.ambient |= p->caps.inheritable & (uint64_t)1 << cap;
 	}
 }
 

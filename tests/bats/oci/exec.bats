@@ -197,6 +197,17 @@ caps_inside() # SET OPTION...
 	[[ $(caps_inside Eff) == 0000000000000020 ]]
 }
 
+@test "--cap is ambient where the configuration lets it be inherited" {
+	capabilities CAP_KILL
+	edit '.process.capabilities.inheritable = [ "CAP_CHOWN" ]
+		| .process.capabilities.bounding += [ "CAP_CHOWN" ]'
+	start_idle
+	[[ $(caps_inside Amb) == 0000000000000000 ]]
+	[[ $(caps_inside Amb --cap CAP_CHOWN --cap CAP_SETUID) == \
+		0000000000000001 ]]
+	[[ $(caps_inside Eff --user 7 --cap CAP_CHOWN) == 0000000000000001 ]]
+}
+
 @test "--cap that nobody knows is warned of and left out" {
 	capabilities CAP_KILL
 	start_idle
