@@ -100,7 +100,7 @@ int hooks_run(const struct plan *plan, enum plan_hook_kind kind,
 	const struct plan_hooks *hooks = &plan->hooks[kind];
 	const char *name = plan_hook_names[kind];
 	char *nothing[] = { NULL };
-	char **env = default_env(plan, kind, nothing);
+	char **env = call->env ? call->env : default_env(plan, kind, nothing);
 	int r;
 
 	for (size_t i = 0; i < hooks->n; i++) {

@@ -21,6 +21,7 @@ void hooks_output_close(struct hooks_output *o);
 
 struct hooks_call {
 	const char *state; /* from state_for_hooks() */
+	char **env;	   /* of those that name none; NULL: hooks.c says */
 	int dir;	   /* where they start; <= 0: here */
 	int stop_fd;	   /* > 0: readable ends them, with -ECANCELED */
 	struct hooks_output output;

@@ -164,6 +164,7 @@ int rt_step_start_hooks(struct child *c, struct err *e)
 {
 	struct hooks_call call = {
 		.state = c->hook_state,
+		.env = c->env, /* with the HOME that the program has */
 		.output = c->l->hooks_output,
 	};
 

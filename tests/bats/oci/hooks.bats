@@ -128,6 +128,17 @@ inside_hook() # SCRIPT
 	refuses 'del(.hooks.createRuntime[0].path)' "hooks: createRuntime: [0]: path"
 }
 
+@test "a startContainer hook has the program's environment, and a HOME" {
+	echo 'it:x:7:7::/home/it:/bin/sh' >>"$bundle/rootfs/etc/passwd"
+	printf '#!/bin/sh\necho "$A:$HOME" >/said\n' >"$bundle/rootfs/prog"
+	chmod +x "$bundle/rootfs/prog"
+	chmod 777 "$bundle/rootfs"
+	edit '.process.env = [ "A=x" ] | .process.user.uid = 7
+		| .hooks.startContainer = [ { path: "/prog" } ]'
+	HOME=/mine run_container
+	[[ $(cat "$bundle/rootfs/said") == x:/home/it ]]
+}
+
 @test "createRuntime sees the container's namespaces made, and is outside" {
 	namespace network
 	hook createRuntime 'pid=$(sed "s/.*\"pid\":\([0-9]*\).*/\1/")
