@@ -299,6 +299,21 @@ static int no_program(const char *name, int why, struct err *e)
 		       strerrordesc_np(-why));
 }
 
+/*
+ * access() asks for the real user without his capabilities, but CAP_DAC_OVERRIDE
+ * executes what others may not. A seccomp profile, by now in force, may know
+ * only the old call.
+ */
+static int may_execute(const char *path)
+{
+	int why;
+
+	if (access(path, X_OK) == 0)
+		return 0;
+	why = -errno;
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : why;
+}
+
 /* As execvp: a candidate we may not execute is remembered. */
 static int search_path(struct child *c, const char *name, struct err *e)
 {
@@ -317,11 +332,12 @@ static int search_path(struct child *c, const char *name, struct err *e)
 			return err_nomem(e);
 		if (stat(full, &st) < 0 || S_ISDIR(st.st_mode))
 			continue;
-		if (access(full, X_OK) == 0) {
+		r = may_execute(full);
+		if (r == 0) {
 			c->program = steal_ptr(full);
 			return 0;
 		}
-		why = -errno;
+		why = r;
 	}
 	if (why == -ENOENT)
 		return err_set(e, RT_NOT_FOUND,
@@ -333,11 +349,13 @@ static int search_path(struct child *c, const char *name, struct err *e)
 int rt_step_program(struct child *c, struct err *e)
 {
 	const struct plan_process *p = c->l->process;
+	int r;
 
 	if (!strchr(p->args[0], '/'))
 		return search_path(c, p->args[0], e);
-	if (access(p->args[0], X_OK) < 0)
-		return no_program(p->args[0], -errno, e);
+	r = may_execute(p->args[0]);
+	if (r < 0)
+		return no_program(p->args[0], r, e);
 	c->program = p->args[0];
 	return 0;
 }

@@ -93,6 +93,19 @@ status_of_program() # KEY: its line of /proc/self/status
 	[[ $(status_of_program CapPrm) == 0000000000000000 ]]
 }
 
+@test "CAP_DAC_OVERRIDE executes what is another's" {
+	mkdir "$bundle/rootfs/mine"
+	cp "$bundle/rootfs/bin/busybox" "$bundle/rootfs/mine/id"
+	chmod 744 "$bundle/rootfs/mine/id"
+	edit '.process.user.uid = 7 | .process.args = [ "/mine/id", "-u" ]
+		| .process.env = [ "PATH=/mine" ]'
+	run ! run_container
+	capabilities CAP_DAC_OVERRIDE
+	[[ $(run_container) == 7 ]]
+	edit '.process.args = [ "id", "-u" ]'
+	[[ $(run_container) == 7 ]]
+}
+
 @test "stdio belongs to the user, for /dev/stdout to be opened" {
 	edit '.process.user = { uid: 7, gid: 7 }'
 	script 'echo x >/dev/stdout'
