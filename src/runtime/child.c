@@ -110,6 +110,7 @@ static const struct step exec_steps[] = {
 	{ "keyring",         rt_step_keyring,            always                 },
 	{ "console",         rt_step_console,            has_terminal           },
 	{ "personality",     rt_step_personality,        always                 },
+	{ "memory policy",   rt_step_memory_policy,      always                 },
 	{ "cwd",             rt_step_cwd,                always                 },
 	{ "label",           rt_step_label,              always                 },
 	{ "privileges",      rt_step_no_new_privs,       always                 },

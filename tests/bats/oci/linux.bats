@@ -321,6 +321,8 @@ propagation() # NAME: of the root mount, as the container has it
 	refuses '.linux.memoryPolicy.mode = "MPOL_X"' "linux: memoryPolicy: "
 	refuses '.linux.memoryPolicy.nodes = "x"' "linux: memoryPolicy: "
 	refuses '.linux.memoryPolicy.flags = [ "X" ]' "linux: memoryPolicy: "
+	start_idle
+	in_it cat /proc/self/numa_maps | grep -q 'interleave:0'
 }
 
 @test "personality is the program's" {
