@@ -212,7 +212,7 @@ static int attach_bind(const struct ns_mount *m, const struct ns_mount_env *env,
 		prepared = tree = clone_source(m, e);
 	if (prepared < 0)
 		return prepared;
-	target = ns_mount_target(m, env->rootfd, prepared, e);
+	target = ns_mount_target(m, env->rootfd, prepared, NULL, e);
 	if (target < 0)
 		return target;
 	return tree < 0 ? ns_tree_attach(prepared, target, e)
@@ -266,7 +266,7 @@ static int attach_old(const struct ns_mount *m, const struct ns_mount_env *env,
 	r = ns_fs_mount(fs, target, e);
 	if (r < 0)
 		return r;
-	top = ns_mount_target(m, env->rootfd, -1, e);
+	top = ns_mount_target(m, env->rootfd, -1, NULL, e);
 	if (top < 0)
 		return top;
 	if (m->flags & NS_MOUNT_COPY_UP)
@@ -306,11 +306,13 @@ static int attach_fs(const struct ns_mount *m, const struct ns_mount_env *env,
 	};
 	autoclose int target = -1, tree = -1;
 	char mode[NS_MODE_MAX];
+	bool made;
 
-	target = ns_mount_target(m, env->rootfd, -1, e);
+	target = ns_mount_target(m, env->rootfd, -1, &made, e);
 	if (target < 0)
 		return target;
-	if (str_eq(m->fstype, "tmpfs") && !ns_fs_has_option(m->data, "mode") &&
+	if (str_eq(m->fstype, "tmpfs") && !made &&
+	    !ns_fs_has_option(m->data, "mode") &&
 	    ns_mount_mode_of(target, mode) >= 0)
 		fs.mode = mode;
 	if (seals_late(m)) {

@@ -212,7 +212,7 @@ int ns_mount_cgroup(const struct ns_mount *m, const struct ns_mount_env *env,
 		"",
 		env->cgroup_path ? env->cgroup_path : WHOLE_TREE,
 	};
-	autoclose int target = ns_mount_target(m, env->rootfd, -1, e);
+	autoclose int target = ns_mount_target(m, env->rootfd, -1, NULL, e);
 
 	if (target < 0)
 		return target;

@@ -115,20 +115,25 @@ static int make_target(const struct ns_mount *m, int rootfd, int tree,
 }
 
 int ns_mount_target(const struct ns_mount *m, int rootfd, int tree,
-		    struct err *e)
+		    bool *ret_made, struct err *e)
 {
 	autoclose int fd = -1;
-	bool linked;
+	bool linked, made;
 	int r = 0;
 
 	fd = open_target(m, rootfd, &linked, e);
-	if (fd == -ENOENT)
+	made = fd == -ENOENT;
+	if (made)
 		fd = make_target(m, rootfd, tree, e);
 	if (fd < 0)
 		return fd;
 	if (linked || path_below(m->target, "/proc"))
 		r = check_proc(m, fd, tree, e);
-	return r < 0 ? r : steal_fd(&fd);
+	if (r < 0)
+		return r;
+	if (ret_made)
+		*ret_made = made;
+	return steal_fd(&fd);
 }
 
 int ns_mount_mode_of(int target, char ret[NS_MODE_MAX])

@@ -91,7 +91,7 @@ static void check_mode(void)
 	CHECK_INT(mode_of("/tmp/root/closed"), 0700);
 	m.target = S("/new");
 	REQUIRE_OK(attach(&m, &env, &e), &e);
-	CHECK_INT(mode_of("/tmp/root/new"), 0755);
+	CHECK_INT(mode_of("/tmp/root/new"), 01777);
 }
 
 TEST(a_tmpfs_has_the_mode_of_what_it_covers)

@@ -166,6 +166,16 @@ lacks_options() # DESTINATION OPTION...
 		"no-such-fs"
 }
 
+@test "a tmpfs has the mode of what it covers, or is for all where nothing was" {
+	mkdir "$bundle/rootfs/there"
+	chmod 710 "$bundle/rootfs/there"
+	mounted tmpfs tmpfs /there
+	mounted tmpfs tmpfs /made/for/it
+	[[ $(inside 'stat -c %a /there /made /made/for/it' | xargs) == \
+		"710 755 1777" ]]
+	[[ $(stat -c %a "$bundle/rootfs/made/for/it") == 755 ]]
+}
+
 @test "tmpcopyup brings what lay there before" {
 	mkdir "$bundle/rootfs/full"
 	echo here >"$bundle/rootfs/full/file"
