@@ -73,6 +73,38 @@ struct ns_attrs ns_mount_attrs(const struct ns_mount *m)
 	return a;
 }
 
+/*
+ * Who says anything of a bind's attributes says all of them, as with runc and
+ * crun: "ro" of what is nosuid outside gives one that is only read-only. Where
+ * nothing is said all stays as it is outside, and in a user namespace whatever
+ * is locked there.
+ */
+static uint64_t unsaid(const struct ns_mount *m, const struct ns_mount_env *env)
+{
+	const uint64_t atime = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+	uint64_t said = m->set | m->clear;
+	uint64_t all = MOUNT_ATTR_NOSYMFOLLOW;
+
+	if (!said)
+		return 0;
+	if (env->in_userns)
+		return all & ~said;
+	all |= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+	       MOUNT_ATTR_NOEXEC;
+	if (m->set & atime)
+		all |= atime;
+	return all & ~said;
+}
+
+static struct ns_attrs bind_attrs(const struct ns_mount *m,
+				  const struct ns_mount_env *env)
+{
+	struct ns_attrs a = ns_mount_attrs(m);
+
+	a.unsaid = unsaid(m, env);
+	return a;
+}
+
 /* The mapping's user namespace: our own to close, or the caller's. */
 static int idmap_userns(const struct ns_mount *m,
 			const struct ns_mount_env *env, int *ret_own,
@@ -113,7 +145,7 @@ static int clone_source(const struct ns_mount *m, struct err *e)
 static int make_bind(const struct ns_mount *m, const struct ns_mount_env *env,
 		     int *ret_tree, struct err *e)
 {
-	struct ns_attrs a = ns_mount_attrs(m);
+	struct ns_attrs a = bind_attrs(m, env);
 	autoclose int tree = -1, own = -1;
 	int r;
 
@@ -201,7 +233,7 @@ static int attach_bind(const struct ns_mount *m, const struct ns_mount_env *env,
 		       int prepared, struct err *e)
 {
 	autoclose int target = -1, tree = -1;
-	struct ns_attrs a = ns_mount_attrs(m);
+	struct ns_attrs a = bind_attrs(m, env);
 	char link[PATH_MAX];
 
 	if (prepared < 0 && is_copied_link(m, link))

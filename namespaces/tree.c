@@ -57,7 +57,10 @@ static int set_failed(int r, const struct ns_attrs *a, struct err *e)
 /* At most two calls: one for the top, one for all, which has the last word. */
 int ns_tree_set(int tree, const struct ns_attrs *a, struct err *e)
 {
-	struct mount_attr top = { .attr_set = a->set, .attr_clr = a->clear };
+	struct mount_attr top = {
+		.attr_set = a->set,
+		.attr_clr = a->clear | a->unsaid,
+	};
 	struct mount_attr all = {
 		.attr_set = a->rec_set,
 		.attr_clr = a->rec_clear,
@@ -77,6 +80,10 @@ int ns_tree_set(int tree, const struct ns_attrs *a, struct err *e)
 	}
 
 	r = set_attr(tree, 0, &top);
+	if (r < 0 && a->unsaid) {
+		top.attr_clr = a->clear;
+		r = set_attr(tree, 0, &top);
+	}
 	if (r >= 0)
 		r = set_attr(tree, AT_RECURSIVE, &all);
 	return r < 0 ? set_failed(r, a, e) : 0;

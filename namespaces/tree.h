@@ -19,6 +19,7 @@
 
 struct ns_attrs {
 	uint64_t set, clear; /* MOUNT_ATTR_* of the topmost mount */
+	uint64_t unsaid; /* of the topmost: cleared where it is not locked */
 	uint64_t rec_set, rec_clear;
 	uint32_t propagation; /* MS_PRIVATE ... | MS_REC; 0: as it is */
 	int userns;	      /* idmapped by this; -1: not */

@@ -26,32 +26,40 @@ static const struct {
 };
 /* clang-format on */
 
-static unsigned long atime_flag(const struct ns_attrs *a, unsigned long st)
+static unsigned long atime_flag(uint64_t set, uint64_t clear, unsigned long st)
 {
-	if (a->clear & MOUNT_ATTR__ATIME)
-		st = a->set & MOUNT_ATTR_NOATIME       ? ST_NOATIME
-		     : a->set & MOUNT_ATTR_STRICTATIME ? 0
-						       : ST_RELATIME;
+	if (clear & MOUNT_ATTR__ATIME)
+		st = set & MOUNT_ATTR_NOATIME	    ? ST_NOATIME
+		     : set & MOUNT_ATTR_STRICTATIME ? 0
+						    : ST_RELATIME;
 	if (st & ST_NOATIME)
 		return MS_NOATIME;
 	return st & ST_RELATIME ? MS_RELATIME : MS_STRICTATIME;
 }
 
-static unsigned long new_flags(const struct ns_attrs *a, unsigned long st)
+static unsigned long new_flags(uint64_t set, uint64_t clear, unsigned long st)
 {
-	unsigned long ms = atime_flag(a, st);
+	unsigned long ms = atime_flag(set, clear, st);
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		bool on = st & flags[i].st;
 
-		if (a->clear & flags[i].attr)
+		if (clear & flags[i].attr)
 			on = false;
-		if (a->set & flags[i].attr)
+		if (set & flags[i].attr)
 			on = true;
 		if (on)
 			ms |= flags[i].ms;
 	}
 	return ms;
+}
+
+static int remount(int tree, uint64_t set, uint64_t clear, unsigned long st)
+{
+	char path[PATH_FD_MAX];
+
+	return mount(NULL, path_of_fd(tree, path), NULL,
+		     MS_REMOUNT | MS_BIND | new_flags(set, clear, st), NULL);
 }
 
 int ns_tree_set_old(int tree, const struct ns_attrs *a, struct err *e)
@@ -70,9 +78,9 @@ int ns_tree_set_old(int tree, const struct ns_attrs *a, struct err *e)
 	if (a->set || a->clear) {
 		if (fstatvfs(tree, &st) < 0)
 			return err_errno(e, "statfs");
-		if (mount(NULL, path_of_fd(tree, path), NULL,
-			  MS_REMOUNT | MS_BIND | new_flags(a, st.f_flag),
-			  NULL) < 0)
+		if (remount(tree, a->set, a->clear | a->unsaid, st.f_flag) <
+			    0 &&
+		    remount(tree, a->set, a->clear, st.f_flag) < 0)
 			return err_errno(e, "set mount attributes");
 	}
 	if (a->propagation &&

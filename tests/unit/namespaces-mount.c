@@ -94,11 +94,29 @@ static void check_attributes(void)
 	CHECK_INT(world_flags("/tmp/src") & (all & ~(unsigned long)ST_NOATIME),
 		  0);
 
-	m = bind_of("/tmp/root/a", "/b");
-	m.clear = MOUNT_ATTR_RDONLY | MOUNT_ATTR__ATIME;
+	m = bind_of("/tmp/root/a", "/kept");
 	REQUIRE_OK(make(&m, &env, &e), &e);
-	CHECK_INT(world_flags("/tmp/root/b") & all,
-		  ST_NOSUID | ST_NODEV | ST_NOEXEC);
+	CHECK_INT(world_flags("/tmp/root/kept") & all, all);
+
+	m = bind_of("/tmp/root/a", "/b");
+	m.set = MOUNT_ATTR_NODEV;
+	m.clear = MOUNT_ATTR_RDONLY;
+	REQUIRE_OK(make(&m, &env, &e), &e);
+	CHECK_INT(world_flags("/tmp/root/b") & all, ST_NODEV | ST_NOATIME);
+
+	m = bind_of("/tmp/root/a", "/c");
+	m.set = MOUNT_ATTR_NODIRATIME;
+	REQUIRE_OK(make(&m, &env, &e), &e);
+	CHECK_INT(world_flags("/tmp/root/c") & (all | ST_NODIRATIME),
+		  ST_NODIRATIME);
+
+	/* Its root may have /a's attributes cleared no more than we. */
+	env.in_userns = true;
+	m = bind_of("/tmp/root/a", "/d");
+	m.clear = MOUNT_ATTR_RDONLY;
+	REQUIRE_OK(make(&m, &env, &e), &e);
+	CHECK_INT(world_flags("/tmp/root/d") & all,
+		  all & ~(unsigned long)ST_RDONLY);
 }
 
 TEST(attributes_are_added_and_taken_away)

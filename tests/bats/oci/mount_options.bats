@@ -115,6 +115,30 @@ lacks_options() # DESTINATION OPTION...
 		options: [ "r0" ] } ]' "'r0' is nothing that a bind mount knows"
 }
 
+@test "what is said of a bind's attributes is all of them" {
+	local none=(nosuid nodev noexec nosymfollow)
+
+	mount -t tmpfs tmpfs "$bundle/source"
+	mount -o remount,bind,nosuid,nodev,noexec,nosymfollow,noatime \
+		"$bundle/source"
+	bound source /kept rprivate
+	bound source /ro ro
+	bound source /rw nodiratime rw
+	bound source /deep rro
+	has_options /kept "${none[@]}" noatime
+	has_options /ro ro noatime
+	lacks_options /ro "${none[@]}"
+	has_options /rw rw nodiratime relatime
+	lacks_options /rw "${none[@]}"
+	has_options /deep ro "${none[@]}"
+	namespace user
+	edit '.linux.uidMappings = [ { containerID: 0, hostID: 100000, size: 10 } ]
+		| .linux.gidMappings = .linux.uidMappings'
+	has_options /ro ro nosuid nodev noexec noatime
+	lacks_options /ro nosymfollow
+	umount "$bundle/source"
+}
+
 @test "a read-only mount cannot be written, the last option counts" {
 	bound source /a ro
 	bound source /b ro rw
