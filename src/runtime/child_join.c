@@ -49,18 +49,28 @@ int rt_step_enter(struct child *c, struct err *e)
 	return 0;
 }
 
+/* Root, or the first there is where no root is mapped: who has no id there may
+ * make no file. A namespace given by path has mappings that we did not write. */
+static uint32_t first_id(const struct ns_idmaps *m)
+{
+	uint32_t host;
+
+	return m->n == 0 || ns_idmap_host(m, 0, &host) >= 0
+		       ? 0
+		       : m->v[0].container_id;
+}
+
 int rt_step_become_root(struct child *c, struct err *e)
 {
 	const struct plan *p = c->l->plan;
-	uint32_t host;
+	uint32_t uid = first_id(&p->map.uids), gid = first_id(&p->map.gids);
 
-	/* A namespace given by path has mappings that we did not write. */
-	if (p->map.uids.n > 0 && ns_idmap_host(&p->map.uids, 0, &host) < 0)
-		return 0;
-	if (syscall(SYS_setresgid, 0, 0, 0) < 0)
-		return err_errno(e, "become group 0 of the user namespace");
-	if (syscall(SYS_setresuid, 0, 0, 0) < 0)
-		return err_errno(e, "become user 0 of the user namespace");
+	if (syscall(SYS_setresgid, gid, gid, gid) < 0)
+		return err_errno(e, "become group %u of the user namespace",
+				 gid);
+	if (syscall(SYS_setresuid, uid, uid, uid) < 0)
+		return err_errno(e, "become user %u of the user namespace",
+				 uid);
 	return 0;
 }
 

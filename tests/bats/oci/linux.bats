@@ -157,6 +157,19 @@ user_namespace()
 		"0 100000 1 1 300000 100 65534 65534 1" ]]
 }
 
+@test "a user namespace may have no root" {
+	user_namespace
+	edit '.linux.uidMappings = [ { containerID: 7, hostID: 100000, size: 1 } ]
+		| .linux.gidMappings = [ { containerID: 8, hostID: 200000, size: 1 } ]
+		| .process.user = { uid: 7, gid: 8 }'
+	edit '(.mounts[] | select(.type == "devpts") | .options) |=
+		map(select(startswith("gid=") | not))'
+	[[ $(inside 'id -u; id -g; cat /proc/self/uid_map' | xargs) == \
+		"7 8 7 100000 1" ]]
+	start_idle
+	[[ $(in_it id -u) == 7 ]]
+}
+
 @test "timeOffsets shift the clocks of the time namespace" {
 	namespace time
 	edit '.linux.timeOffsets = { monotonic: { secs: 172800, nanosecs: 5 },
