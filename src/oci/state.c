@@ -221,3 +221,16 @@ int state_for_hooks(const struct state *s, enum state_status status, char **ret,
 	told.status = (int)status;
 	return json_write(&state_oci_table, &told, false, ret, NULL, e);
 }
+
+int state_for_hooks_inside(const char *text, pid_t pid,
+			   enum state_status status, char **ret, struct err *e)
+{
+	_cleanup_(state_done) struct state told = { 0 };
+	int r;
+
+	r = json_read(text, strlen(text), &state_oci_table, &told, "state", e);
+	if (r < 0)
+		return r;
+	told.pid = pid;
+	return state_for_hooks(&told, status, ret, e);
+}

@@ -70,3 +70,8 @@ MUST_CHECK int state_remove(const char *root, const char *id, struct err *e);
 /* The JSON text that hooks read, with the status given. */
 MUST_CHECK int state_for_hooks(const struct state *s, enum state_status status,
 			       char **ret, struct err *e);
+/* That text for a hook inside the container, where its process has another
+ * pid. */
+MUST_CHECK int state_for_hooks_inside(const char *text, pid_t pid,
+				      enum state_status status, char **ret,
+				      struct err *e);

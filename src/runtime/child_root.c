@@ -13,6 +13,7 @@
 #include "namespaces/sysctl.h"
 #include "namespaces/tty.h"
 #include "src/oci/hooks.h"
+#include "src/oci/state.h"
 #include "src/runtime/sync.h"
 
 #define HOOK_STATE_MAX (1U << 20)
@@ -137,16 +138,28 @@ int rt_step_await_hooks(struct child *c, struct err *e)
 	return fd_read_all(fd, HOOK_STATE_MAX, &c->hook_state, NULL, e);
 }
 
+/* Ours is the process they are told of. */
+static int hooks_inside(struct child *c, enum plan_hook_kind kind,
+			enum state_status status, struct hooks_call call,
+			struct err *e)
+{
+	autofree char *text = NULL;
+	int r;
+
+	r = state_for_hooks_inside(c->hook_state, getpid(), status, &text, e);
+	if (r < 0)
+		return r;
+	call.state = text;
+	call.output = c->l->hooks_output;
+	return hooks_run(c->l->plan, kind, &call, e);
+}
+
 /* As with runc they start in the root, which they are there to fill. */
 int rt_step_container_hooks(struct child *c, struct err *e)
 {
 	const struct plan *p = c->l->plan;
-	struct hooks_call call = {
-		.state = c->hook_state,
-		.dir = c->root,
-		.output = c->l->hooks_output,
-	};
 	autoclose int given = -1;
+	int dir = c->root;
 
 	if (p->hooks[PLAN_HOOK_CREATE_CONTAINER].n == 0)
 		return 0;
@@ -154,21 +167,20 @@ int rt_step_container_hooks(struct child *c, struct err *e)
 		given = open(p->root.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (given < 0)
 			return err_errno(e, "open '%s'", p->root.path);
-		call.dir = given;
+		dir = given;
 	}
-	return hooks_run(p, PLAN_HOOK_CREATE_CONTAINER, &call, e);
+	return hooks_inside(c, PLAN_HOOK_CREATE_CONTAINER, STATE_CREATING,
+			    (struct hooks_call){ .dir = dir }, e);
 }
 
 /* In the program's own folder. */
 int rt_step_start_hooks(struct child *c, struct err *e)
 {
-	struct hooks_call call = {
-		.state = c->hook_state,
-		.env = c->env, /* with the HOME that the program has */
-		.output = c->l->hooks_output,
-	};
-
-	return hooks_run(c->l->plan, PLAN_HOOK_START_CONTAINER, &call, e);
+	if (c->l->plan->hooks[PLAN_HOOK_START_CONTAINER].n == 0)
+		return 0;
+	/* They have the HOME of the program. */
+	return hooks_inside(c, PLAN_HOOK_START_CONTAINER, STATE_CREATED,
+			    (struct hooks_call){ .env = c->env }, e);
 }
 
 int rt_step_pivot(struct child *c, struct err *e)

@@ -473,8 +473,12 @@ void make_undo(struct make *m)
 	rt_launch_abort(&m->launch);
 	if (m->dir < 0)
 		return; /* the id is somebody else's */
-	if (env_erase(m->ctx, m->args->id, &e) < 0)
+	if (env_erase(m->ctx, m->args->id, &e) < 0) {
 		log_warning(
 			"container '%s' is left half-made: %s; 'delete --force' removes it",
 			m->args->id, err_text(&e));
+		return; /* that runs the hooks, too */
+	}
+	if (m->state.id)
+		env_poststop(&m->plan, &m->state);
 }

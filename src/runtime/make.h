@@ -52,5 +52,5 @@ MUST_CHECK int make_announce(struct make *m, struct err *e);
 /* Others may work on it now. */
 void make_unlock(struct make *m);
 void make_done(struct make *m);
-/* Kills, erases, releases the lock; e keeps what it says. */
+/* Kills, erases, releases the lock, runs the poststop hooks. */
 void make_undo(struct make *m);

@@ -229,6 +229,19 @@ TEST(hooks_get_the_words_of_the_specification)
 	(void)CHECK_INT(some.status, STATE_RUNNING);
 }
 
+TEST(hooks_inside_get_the_same_with_their_own_pid)
+{
+	autofree char *text = NULL, *inside = NULL;
+	struct err e = { 0 };
+
+	REQUIRE_OK(state_for_hooks(&some, STATE_CREATING, &text, &e), &e);
+	REQUIRE_OK(state_for_hooks_inside(text, 1, STATE_CREATED, &inside, &e),
+		   &e);
+	(void)CHECK_STR(inside, "{\"ociVersion\":\"1.3.0\",\"id\":\"web\","
+				"\"pid\":1,\"status\":\"created\","
+				"\"bundle\":\"/b\"}");
+}
+
 TEST(others_are_shown_what_runc_shows)
 {
 	autofree char *text = NULL;
@@ -256,6 +269,7 @@ static const struct tap_test tests[] = {
 	TAP(a_state_is_read_as_it_was_written),
 	TAP(a_damaged_state_is_an_error_with_a_name),
 	TAP(hooks_get_the_words_of_the_specification),
+	TAP(hooks_inside_get_the_same_with_their_own_pid),
 	TAP(others_are_shown_what_runc_shows),
 };
 

@@ -79,7 +79,7 @@ inside_hook() # SCRIPT
 		prestart creating
 		createRuntime creating
 		createContainer creating
-		startContainer creating
+		startContainer created
 		poststart running
 		poststop stopped
 	END
@@ -216,6 +216,44 @@ inside_hook() # SCRIPT
 		says "$kind hook [0]: "
 		says "sorry, no"
 		nothing_left
+	done
+	[[ $(xargs <"$log") == "poststop poststop poststop" ]]
+}
+
+@test "poststop hooks run whatever stopped the create or the run" {
+	local verb
+
+	for verb in create run; do
+		edit 'del(.hooks) | .process.args = [ "/no/such/program" ]'
+		hook poststop 'cat >$1'
+		moat_oci_fails "$verb" --bundle "$bundle" "$id"
+		says "/no/such/program"
+		jq -e --arg id "$id" '.id == $id and .status == "stopped"' "$log"
+		rm "$log"
+		nothing_left
+	done
+}
+
+@test "no poststop hook runs for a container whose name is taken" {
+	program /bin/sleep 1000
+	create
+	hook poststop 'echo poststop >>$1'
+	moat_oci_fails create --bundle "$bundle" "$id"
+	[[ ! -e $log ]]
+}
+
+@test "hooks inside see the pid that the container sees" {
+	local kind
+
+	for kind in own host; do
+		edit 'del(.hooks)'
+		hook createContainer 'cat >$1.createContainer'
+		inside_hook 'cat >$1; echo $PPID >$1.parent'
+		[[ $kind == own ]] || no_namespace pid
+		run_container
+		[[ $kind == host ]] || [[ $(jq .pid "$log.createContainer") -eq 1 ]]
+		[[ $(jq .pid "$log.createContainer") -eq $(jq .pid "$bundle/rootfs/log") ]]
+		[[ $(jq .pid "$bundle/rootfs/log") -eq $(cat "$bundle/rootfs/log.parent") ]]
 	done
 }
 
