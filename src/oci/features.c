@@ -129,6 +129,8 @@ static void put_annotations(struct json_out *o)
 	open_key(o, "annotations", '{');
 	put_str(o, "moat.version", PACKAGE_VERSION);
 	put_str(o, "moat.checkpoint.enabled", "true");
+	/* The word of runc's that the specification shows, and crun has. */
+	put_str(o, "org.opencontainers.runc.checkpoint.enabled", "true");
 	json_out_end(o, '}');
 	put_list(o, "potentiallyUnsafeConfigAnnotations", unsafe_annotations);
 }

@@ -159,6 +159,8 @@ TEST(the_document_has_the_specifications_shape)
 	(void)CHECK(strv_has(f.unsafe, "moat."));
 	(void)CHECK(strv_has(f.unsafe, "org.criu.config"));
 	(void)CHECK(strv_has(f.annotations.keys, "moat.checkpoint.enabled"));
+	(void)CHECK(strv_has(f.annotations.keys,
+			     "org.opencontainers.runc.checkpoint.enabled"));
 }
 
 TEST(what_callers_look_for_is_named)
