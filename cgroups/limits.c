@@ -181,6 +181,20 @@ static void adopt(struct cg_setting *s)
 	}
 }
 
+/* The kernel takes one line at a time: "io.max" has one for each device. */
+static void add_lines(struct cg_set *set, int dirfd, enum cg_ctl ctl,
+		      const char *name, const char *lines)
+{
+	do {
+		size_t len = strcspn(lines, "\n");
+
+		adopt(cg_set_add(set, dirfd, ctl, name, "%.*s", (int)len,
+				 lines));
+		lines += len;
+		lines += strspn(lines, "\n");
+	} while (*lines);
+}
+
 int cg_limits_add_unified(const struct cg_limits *l, uint32_t held_v1,
 			  int dirfd, struct cg_set *set, struct err *e)
 {
@@ -200,8 +214,7 @@ int cg_limits_add_unified(const struct cg_limits *l, uint32_t held_v1,
 				e, -EOPNOTSUPP,
 				"unified: '%s': this host holds controller '%s' with cgroup v1",
 				name, cg_ctl_name(ctl));
-		adopt(cg_set_add(set, dirfd, ctl, name, "%s",
-				 l->unified.values[i]));
+		add_lines(set, dirfd, ctl, name, l->unified.values[i]);
 	}
 	return 0;
 }

@@ -76,6 +76,8 @@ static struct cg_misc sev[] = { { (char *)"sev", -1 } };
 static struct cg_net_prio eth[] = { { (char *)"eth0", 5 } };
 static char *unified_keys[] = { (char *)"memory.high", NULL };
 static char *unified_values[] = { (char *)"max", NULL };
+static char *lines_keys[] = { (char *)"io.max", NULL };
+static char *lines_values[] = { (char *)"8:0 riops=3\n8:1 riops=5\n", NULL };
 
 struct row {
 	struct cg_limits limits;
@@ -116,6 +118,7 @@ static const struct row v2_rows[] = {
 	{ { .rdma = { mlx, 1 } },             "rdma.max", "mlx4_0 hca_handle=2" },
 	{ { .misc = { sev, 1 } },             "misc.max", "sev max" },
 	{ { .unified = { unified_keys, unified_values, 1 } }, "memory.high", "max" },
+	{ { .unified = { lines_keys, lines_values, 1 } },     "io.max", "8:1 riops=5" },
 };
 
 static const struct row v1_rows[] = {
