@@ -70,6 +70,8 @@ static const struct json_field disk_fields[] = {
 	JSON_U32(struct plan_disk, major, "major"),
 	JSON_U32(struct plan_disk, minor, "minor"),
 	JSON_BOOL(struct plan_disk, readonly, "readonly"),
+	JSON_U64(struct plan_disk, bps, "bps"),
+	JSON_U64(struct plan_disk, iops, "iops"),
 	JSON_U32(struct plan_disk, mode, "mode", .always = true),
 	JSON_U32(struct plan_disk, uid, "uid"),
 	JSON_U32(struct plan_disk, gid, "gid"),

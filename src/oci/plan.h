@@ -110,6 +110,7 @@ struct plan_disk {
 	char *source; /* on the host; NULL: the device of this number */
 	uint32_t major, minor;
 	bool readonly;
+	uint64_t bps, iops;	 /* bytes, requests in a second; 0: no limit */
 	uint32_t mode, uid, gid; /* of the node */
 };
 extern const struct json_table plan_disk_table;

@@ -15,7 +15,6 @@
  */
 
 #define NAME_MAX_ 64
-#define READONLY  ":ro"
 
 static int add(struct plan *p, const struct plan_disk *made, struct err *e)
 {
@@ -43,11 +42,43 @@ static bool is_name(const char *name)
 	return n > 0 && n <= NAME_MAX_ && name[0] != '.';
 }
 
+/* How many in a second: at least one. */
+static int take_rate(const char *word, int (*parse)(const char *s, uint64_t *v),
+		     uint64_t *rate, struct err *e)
+{
+	const char *value = strchr(word, '=') + 1;
+
+	if (*rate != 0)
+		return err_set(e, -EINVAL, "'%.64s' is a second rate", word);
+	if (parse(value, rate) < 0 || *rate == 0)
+		return err_set(e, -EINVAL, "'%.64s' is not a rate", word);
+	return 0;
+}
+
+/* Words behind the path, the last one first; a path may have colons. */
+static int take_words(struct plan_disk *d, char *path, struct err *e)
+{
+	int r = 0;
+
+	for (char *at; r == 0 && (at = strrchr(path, ':')); *at = '\0') {
+		const char *word = at + 1;
+
+		if (str_eq(word, "ro"))
+			d->readonly = true;
+		else if (str_starts(word, "bps="))
+			r = take_rate(word, str_to_bytes, &d->bps, e);
+		else if (str_starts(word, "iops="))
+			r = take_rate(word, str_to_u64, &d->iops, e);
+		else
+			break;
+	}
+	return r;
+}
+
 int plan_take_disk(struct plan *p, const char *name, const char *text,
 		   struct err *e)
 {
-	struct plan_disk d = { .mode = 0660,
-			       .readonly = str_ends(text, READONLY) };
+	struct plan_disk d = { .mode = 0660 };
 	autofree char *path = strdup(text), *source = NULL, *node = NULL;
 	int r;
 
@@ -57,9 +88,9 @@ int plan_take_disk(struct plan *p, const char *name, const char *text,
 	node = str_printf("/dev/%s", name);
 	if (!path || !node)
 		return err_nomem(e);
-	if (d.readonly)
-		path[strlen(path) - strlen(READONLY)] = '\0';
-	r = plan_copy_path(path, &source, e);
+	r = take_words(&d, path, e);
+	if (r == 0)
+		r = plan_copy_path(path, &source, e);
 	if (r < 0)
 		return r;
 	d.path = node;

@@ -276,6 +276,7 @@ static void guest_disks(struct plan *p)
 	for (size_t i = 0; i < p->disks.n; i++) {
 		free(steal_ptr(p->disks.v[i].source));
 		p->disks.v[i].major = p->disks.v[i].minor = 0;
+		p->disks.v[i].bps = p->disks.v[i].iops = 0;
 	}
 }
 

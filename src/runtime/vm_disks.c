@@ -134,6 +134,8 @@ int rt_vm_add_disks(const struct rt_vm *vm, struct vm_config *c, struct err *e)
 		c->disks.n = i + 1;
 		d->fd = vm->disks[i];
 		d->readonly = vm->host.disks.v[i].readonly;
+		d->rate.bytes = vm->host.disks.v[i].bps;
+		d->rate.ops = vm->host.disks.v[i].iops;
 		d->id = str_printf(PLAN_DISK_SERIAL, i);
 		if (!d->id)
 			return err_nomem(e);

@@ -205,6 +205,29 @@ TEST(block_devices_and_files_are_disks)
 		(void)CHECK(p.devices.v[i].type != 'b');
 }
 
+TEST(a_disk_has_the_rates_behind_its_path)
+{
+	static const char notes[] =
+		"\"moat.vm.disk.a\":\"/a:b:bps=2m:ro:iops=30\","
+		"\"moat.vm.disk.b\":\"/b:iops=7\","
+		"\"moat.vm.disk.c\":\"/c:bps=5:x\"";
+	_cleanup_(plan_done) struct plan p = { 0 };
+	struct err e = { 0 };
+
+	REQUIRE_OK(plan_disks("", "", notes, &p, &e), &e);
+	REQUIRE(p.disks.n == 3);
+	(void)CHECK_STR(p.disks.v[0].source, "/a:b");
+	(void)CHECK(p.disks.v[0].readonly);
+	(void)CHECK_INT(p.disks.v[0].bps, 2 << 20);
+	(void)CHECK_INT(p.disks.v[0].iops, 30);
+	(void)CHECK_STR(p.disks.v[1].source, "/b");
+	(void)CHECK(!p.disks.v[1].readonly);
+	(void)CHECK_INT(p.disks.v[1].bps, 0);
+	(void)CHECK_INT(p.disks.v[1].iops, 7);
+	(void)CHECK_STR(p.disks.v[2].source, "/c:bps=5:x");
+	(void)CHECK_INT(p.disks.v[2].bps, 0);
+}
+
 TEST(a_rule_says_whether_a_disk_is_written_to)
 {
 	/* clang-format off */
@@ -249,6 +272,10 @@ TEST(disks_that_cannot_be_are_refused_by_name)
 		{ "", "", "\"moat.vm.disk.a/b\":\"/f\"", "'a/b' is not a name" },
 		{ "", "", "\"moat.vm.disk.a\":\"f\"", "moat.vm.disk.a: 'f' is not an absolute path" },
 		{ "", "", "\"moat.vm.disk.a\":\":ro\"", "not an absolute path" },
+		{ "", "", "\"moat.vm.disk.a\":\"/f:bps=0\"", "moat.vm.disk.a: 'bps=0' is not a rate" },
+		{ "", "", "\"moat.vm.disk.a\":\"/f:bps=\"", "'bps=' is not a rate" },
+		{ "", "", "\"moat.vm.disk.a\":\"/f:iops=1k:ro\"", "'iops=1k' is not a rate" },
+		{ "", "", "\"moat.vm.disk.a\":\"/f:bps=1:bps=2\"", "'bps=1' is a second rate" },
 		{ "", "", "\"moat.vm.disk.a\":\"/1\",\"moat.vm.disk.b\":\"/1\","
 		  "\"moat.vm.disk.c\":\"/1\",\"moat.vm.disk.d\":\"/1\",\"moat.vm.disk.e\":\"/1\","
 		  "\"moat.vm.disk.f\":\"/1\",\"moat.vm.disk.g\":\"/1\",\"moat.vm.disk.h\":\"/1\"",
@@ -274,6 +301,7 @@ static const struct tap_test tests[] = {
 	TAP(defaults_of_a_machine),
 	TAP(vcpus_are_pinned_and_memory_is_what_was_asked_for),
 	TAP(block_devices_and_files_are_disks),
+	TAP(a_disk_has_the_rates_behind_its_path),
 	TAP(a_rule_says_whether_a_disk_is_written_to),
 	TAP(disks_that_cannot_be_are_refused_by_name),
 };
