@@ -161,6 +161,24 @@ xvdf" ]]
 	[[ $status -eq 0 && $output == "write back" ]]
 }
 
+# By the guest's clock, and at least so long: what is read first is a burst.
+# shellcheck disable=SC2016 # for the shell in the guest
+@test "a disk is no faster than its rates" {
+	local clock='now() { IFS=" ." read -r s c _ </proc/uptime
+		echo $((s * 100 + 1$c - 100)); }
+		timed() { t=$(now); "$@" || exit; echo $(($(now) - t)); }'
+
+	make_bundle '{}' "{ \"moat.vm.disk.bytes\": \"$file:bps=1m:ro\",
+		\"moat.vm.disk.ops\": \"$fixed:iops=20\" }" sh -c "$clock"'
+		timed dd if=/dev/bytes of=/dev/null bs=64k 2>/dev/null
+		timed dd if=/dev/ops of=/dev/null bs=4k count=80 iflag=direct 2>/dev/null'
+	run run_vm
+	echo "$output"
+	[[ $status -eq 0 && ${#lines[@]} -eq 2 ]]
+	# 4 MiB, 80 reads: 3 seconds' worth of each after the burst.
+	[[ ${lines[0]} -ge 240 && ${lines[1]} -ge 240 ]]
+}
+
 @test "who writes to a disk is alone with it" {
 	need_loop
 	make_bundle '{}' "{ \"moat.vm.disk.a\": \"$file\" }" true
