@@ -31,6 +31,8 @@ static const struct json_field root_fields[] = {
 	JSON_VEC(struct ns_root, map.uids,      "uidMappings", struct ns_idmap, ns_idmap_table),
 	JSON_VEC(struct ns_root, map.gids,      "gidMappings", struct ns_idmap, ns_idmap_table),
 	JSON_BOOL(struct ns_root, in_userns,    "inUserns"),
+	JSON_BOOL(struct ns_root, shared,       "shared"),
+	JSON_U64(struct ns_root, covers,        "covers"),
 };
 /* clang-format on */
 
@@ -199,7 +201,8 @@ static int attach_root(const struct ns_root *r, int tree, struct err *e)
 		return 0;
 	/* The root of a user namespace may not get as far as there; only hooks
 	 * would look for it by that path. */
-	if (errno == EACCES && move_mount(tree, "", AT_FDCWD, "/", how) == 0) {
+	if (errno == EACCES && !r->shared &&
+	    move_mount(tree, "", AT_FDCWD, "/", how) == 0) {
 		log_debug("'%s' is out of reach: the root is on '/'", r->path);
 		return 0;
 	}
@@ -214,7 +217,8 @@ int ns_root_open(const struct ns_root *r, int tree, struct err *e)
 	int n;
 
 	/* From here on nothing we mount or unmount reaches the host. */
-	if (mount(NULL, "/", NULL, quiet_propagation(r), NULL) < 0)
+	if (!r->shared &&
+	    mount(NULL, "/", NULL, quiet_propagation(r), NULL) < 0)
 		return err_errno(e, "cut mount propagation");
 
 	if (root < 0)
@@ -248,6 +252,13 @@ int ns_root_pivot(const struct ns_root *r, int rootfd, struct err *e)
 	}
 	if (umount2(".", MNT_DETACH) < 0)
 		return err_errno(e, "unmount the old root");
+	return 0;
+}
+
+int ns_root_chroot(int rootfd, struct err *e)
+{
+	if (fchdir(rootfd) < 0 || chroot(".") < 0)
+		return err_errno(e, "enter root");
 	return 0;
 }
 

@@ -34,7 +34,11 @@ struct ns_root {
 	bool no_pivot;	      /* MS_MOVE and chroot: for initramfs hosts */
 	char *label;	      /* SELinux context for the overlay */
 	struct ns_map map;    /* idmapped root: the layers' ids as seen */
-	bool in_userns;	      /* the container has a user namespace of its own:
+	bool shared;	 /* its mount namespace is not of our making: nothing
+				 there is changed but what lies on path */
+	uint64_t covers; /* shared with us: the mount that path is on, by
+				 its number; 0: none of our business */
+	bool in_userns;	 /* the container has a user namespace of its own:
 				 an overlay made in it uses user.* xattrs */
 };
 extern const struct json_table ns_root_table;
@@ -55,7 +59,8 @@ extern const size_t n_ns_device_defaults;
 
 MUST_CHECK int ns_root_prepare(const struct ns_root *r, int *ret_tree,
 			       struct err *e);
-/* tree: from prepare, taken over. Cuts the propagation of all mounts first. */
+/* tree: from prepare, taken over. Cuts the propagation of all mounts first,
+ * unless they are shared. */
 MUST_CHECK int ns_root_open(const struct ns_root *r, int tree, struct err *e);
 
 /*
@@ -69,6 +74,14 @@ MUST_CHECK int ns_device_links(int rootfd, struct err *e);
 
 MUST_CHECK int ns_root_pivot(const struct ns_root *r, int rootfd,
 			     struct err *e);
+
+/* Where a pivot would take the root from others. */
+MUST_CHECK int ns_root_chroot(int rootfd, struct err *e);
+
+/* Shared with us: notes what it will cover; takes it away again, if it is
+ * there. */
+MUST_CHECK int ns_root_note_cover(struct ns_root *r, struct err *e);
+MUST_CHECK int ns_root_uncover(const struct ns_root *r, struct err *e);
 
 /* After the pivot; rootfd is the new "/". A path that is not there is fine; a
  * link in it leads to another place in the container, or is an error. label:

@@ -50,9 +50,10 @@ static int check_namespaces(const struct plan_draft *d, struct err *e)
 {
 	const struct plan *p = d->plan;
 
-	if (!plan_owns(p, NS_MNT))
-		return err_set(e, -EINVAL,
-			       "no 'mount': every mount would be the host's");
+	if (!plan_owns(p, NS_MNT) && plan_owns(p, NS_USER))
+		return err_set(
+			e, -EINVAL,
+			"no 'mount': the 'user' namespace has no rights over the host's mounts");
 	/* In a user namespace of its caller's (podman), uid is 0. */
 	if (d->ctx->rootless && d->ctx->uid != 0 && !plan_owns(p, NS_USER))
 		return err_set(e, -EPERM,

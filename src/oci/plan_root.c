@@ -31,6 +31,11 @@ int plan_add_root(struct plan_draft *d, struct err *e)
 			"moat.rootfs.scratch-size is that of a tmpfs, not of moat.rootfs.scratch");
 	root->readonly = s->readonly;
 	root->no_pivot = d->ctx->no_pivot;
+	root->shared = !plan_makes(d->plan, NS_MNT);
+	if (root->shared && root->layers)
+		return err_set(
+			e, -EINVAL,
+			"moat.rootfs.layers without a new mount namespace: the overlay would be everybody's");
 	root->in_userns = plan_owns(d->plan, NS_USER);
 	return 0;
 }

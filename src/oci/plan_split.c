@@ -36,11 +36,10 @@ static int check_devices(const struct plan *p, struct err *e)
 
 static int check(const struct plan *p, struct err *e)
 {
-	const char *mnt = plan_namespace(p, NS_MNT);
-
-	if (mnt && mnt[0])
-		return err_set(e, -EOPNOTSUPP,
-			       "a micro-VM cannot join a mount namespace");
+	if (p->root.shared)
+		return err_set(
+			e, -EOPNOTSUPP,
+			"a micro-VM has a mount namespace of its own: it can neither join one nor share the host's");
 	if (!plan_owns(p, NS_NET))
 		return err_set(
 			e, -EOPNOTSUPP,

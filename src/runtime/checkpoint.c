@@ -62,6 +62,11 @@ static int check(const struct dump *d, const struct rt_context *ctx,
 			e, -EOPNOTSUPP,
 			"container '%s' has a root of layers, which end with it",
 			s->id);
+	if (d->env.plan.root.shared)
+		return err_set(
+			e, -EOPNOTSUPP,
+			"container '%s' has no mount namespace of its own",
+			s->id);
 	return 0;
 }
 

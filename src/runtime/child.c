@@ -13,23 +13,20 @@ static bool always(const struct launch *l)
 	return true;
 }
 
-/* A mount namespace given by path is taken as it is. */
 static bool own_mounts(const struct launch *l)
 {
-	const char *path = plan_namespace(l->plan, NS_MNT);
+	return !l->plan->root.shared;
+}
 
-	return path && !path[0];
+static bool shared_mounts(const struct launch *l)
+{
+	return l->plan->root.shared;
 }
 
 /* A folder of the host on /dev is not ours to fill. */
 static bool own_dev(const struct launch *l)
 {
-	return own_mounts(l) && l->plan->own_dev;
-}
-
-static bool given_mounts(const struct launch *l)
-{
-	return !own_mounts(l);
+	return l->plan->own_dev;
 }
 
 static bool has_terminal(const struct launch *l)
@@ -64,8 +61,8 @@ static const struct step init_steps[] = {
 	{ "cgroup view",     rt_step_cgroup_view,        always                 }, /* after joining the group, before it is mounted */
 	{ "network",         rt_step_network,            always                 },
 	{ "hostname",        rt_step_hostname,           always                 },
-	{ "root",            rt_step_root,               own_mounts             }, /* cuts propagation: before the first mount, or the host sees it */
-	{ "mounts",          rt_step_mounts,             own_mounts             }, /* before the pivot: overlay layers are host paths */
+	{ "root",            rt_step_root,               always                 }, /* cuts propagation, if it may: before the first mount, or the host sees it */
+	{ "mounts",          rt_step_mounts,             always                 }, /* before the pivot: overlay layers are host paths */
 	{ "devices",         rt_step_devices,            own_dev                }, /* after /dev is mounted */
 	{ "null",            rt_step_null,               own_dev                }, /* the host's would be a descriptor of nowhere inside */
 	{ "console",         rt_step_console,            has_terminal           }, /* in the container's own devpts */
@@ -73,11 +70,11 @@ static const struct step init_steps[] = {
 	{ "hooks",           rt_step_await_hooks,        rt_launch_has_hooks    }, /* createRuntime sees the mounts, not the pivot */
 	{ "container hooks", rt_step_container_hooks,    rt_launch_has_hooks    }, /* host paths still resolve */
 	{ "pivot",           rt_step_pivot,              own_mounts             },
-	{ "root directory",  rt_step_chroot,             given_mounts           },
+	{ "root directory",  rt_step_chroot,             shared_mounts          },
 	{ "sysctl",          rt_step_sysctl,             always                 }, /* through the host's procfs, held open since before the pivot */
-	{ "paths",           rt_step_paths,              own_mounts             }, /* after sysctl: /proc/sys becomes read-only here */
-	{ "cwd folder",      rt_step_cwd_folder,         own_mounts             }, /* while a read-only root can still be written to */
-	{ "seal",            rt_step_seal,               own_mounts             }, /* last of the mounts */
+	{ "paths",           rt_step_paths,              always                 }, /* after sysctl: /proc/sys becomes read-only here */
+	{ "cwd folder",      rt_step_cwd_folder,         always                 }, /* while a read-only root can still be written to */
+	{ "seal",            rt_step_seal,               always                 }, /* last of the mounts */
 	{ "personality",     rt_step_personality,        always                 },
 	{ "memory policy",   rt_step_memory_policy,      always                 },
 	{ "cwd",             rt_step_cwd,                always                 }, /* a path of the container; must not lead outside */

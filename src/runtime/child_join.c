@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "namespaces/rootfs.h"
 #include "netns/link.h"
 #include "src/runtime/sync.h"
 
@@ -42,6 +43,12 @@ int rt_step_enter(struct child *c, struct err *e)
 
 		if (flags && setns(l->init_pidfd, (int)flags) < 0)
 			return err_errno(e, "join the container's namespaces");
+	}
+	if (l->init_root >= 0) {
+		int r = ns_root_chroot(l->init_root, e);
+
+		if (r < 0)
+			return r;
 	}
 	c->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (c->root < 0)

@@ -85,14 +85,6 @@ int rt_step_null(struct child *c, struct err *e)
 	return 0;
 }
 
-static int open_root(struct child *c, struct err *e)
-{
-	if (c->root >= 0)
-		return 0;
-	c->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return c->root < 0 ? err_errno(e, "open '/'") : 0;
-}
-
 int rt_step_console(struct child *c, struct err *e)
 {
 	const struct plan_process *p = c->l->process;
@@ -100,9 +92,6 @@ int rt_step_console(struct child *c, struct err *e)
 	struct ns_tty tty;
 	int r;
 
-	r = open_root(c, e);
-	if (r < 0)
-		return r;
 	r = ns_tty_open(c->root, p->rows, p->cols, &tty, e);
 	if (r < 0)
 		return r;
@@ -157,20 +146,10 @@ static int hooks_inside(struct child *c, enum plan_hook_kind kind,
 /* As with runc they start in the root, which they are there to fill. */
 int rt_step_container_hooks(struct child *c, struct err *e)
 {
-	const struct plan *p = c->l->plan;
-	autoclose int given = -1;
-	int dir = c->root;
-
-	if (p->hooks[PLAN_HOOK_CREATE_CONTAINER].n == 0)
+	if (c->l->plan->hooks[PLAN_HOOK_CREATE_CONTAINER].n == 0)
 		return 0;
-	if (!plan_makes(p, NS_MNT)) {
-		given = open(p->root.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (given < 0)
-			return err_errno(e, "open '%s'", p->root.path);
-		dir = given;
-	}
 	return hooks_inside(c, PLAN_HOOK_CREATE_CONTAINER, STATE_CREATING,
-			    (struct hooks_call){ .dir = dir }, e);
+			    (struct hooks_call){ .dir = c->root }, e);
 }
 
 /* In the program's own folder. */
@@ -190,13 +169,7 @@ int rt_step_pivot(struct child *c, struct err *e)
 
 int rt_step_chroot(struct child *c, struct err *e)
 {
-	const char *path = c->l->plan->root.path;
-
-	if (chroot(path) < 0)
-		return err_errno(e, "make '%s' the root", path);
-	if (chdir("/") < 0)
-		return err_errno(e, "enter '%s'", path);
-	return 0;
+	return ns_root_chroot(c->root, e);
 }
 
 int rt_step_sysctl(struct child *c, struct err *e)

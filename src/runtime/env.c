@@ -12,6 +12,8 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/str.h"
+#include "src/runtime/launch_state.h"
 #include "src/runtime/rdt.h"
 #include "src/runtime/vm.h"
 
@@ -111,6 +113,35 @@ int env_init_pidfd(const struct env *v, struct err *e)
 	if (fd == -ESRCH || (fd >= 0 && !proc_alive(s->pid, s->start_time)))
 		return env_not_running(s, e);
 	return steal_fd(&fd);
+}
+
+int env_aim(const struct env *v, struct launch *l, struct err *e)
+{
+	autofree char *path = NULL;
+
+	/* Opened first: whose it was is known if the init is there afterwards. */
+	if (v->plan.root.shared) {
+		path = str_printf("/proc/%d/root", v->state.pid);
+		if (!path)
+			return err_nomem(e);
+		l->init_root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	l->init_pidfd = env_init_pidfd(v, e);
+	if (l->init_pidfd < 0)
+		return l->init_pidfd;
+	if (v->plan.root.shared && l->init_root < 0)
+		return err_set(e, -EPERM,
+			       "the root of container '%s' is out of reach",
+			       v->state.id);
+	return 0;
+}
+
+void env_unaim(struct launch *l)
+{
+	if (l->init_pidfd >= 0)
+		(void)close(steal_fd(&l->init_pidfd));
+	if (l->init_root >= 0)
+		(void)close(steal_fd(&l->init_root));
 }
 
 void env_close(struct env *v)
@@ -241,7 +272,9 @@ int env_erase_opened(struct env *v, const struct rt_context *ctx,
 		return r;
 	if (env_plan(v, &ignored) == 0) {
 		rt_vm_net_release(&v->plan);
-		r = rt_rdt_delete(&v->plan, id, v->dir, e);
+		r = ns_root_uncover(&v->plan.root, e);
+		if (r >= 0)
+			r = rt_rdt_delete(&v->plan, id, v->dir, e);
 	}
 	return r < 0 ? r : state_remove(ctx->root, id, e);
 }

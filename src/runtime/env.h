@@ -23,6 +23,8 @@
 #define ENV_START  "start"
 #define ENV_RESULT "result"
 
+struct launch;
+
 struct env {
 	int dir;
 	struct state state;
@@ -46,6 +48,10 @@ MUST_CHECK int env_plan(struct env *v, struct err *e);
 int env_not_running(const struct state *s, struct err *e);
 /* A pidfd of the init, which is the process the state means. */
 MUST_CHECK int env_init_pidfd(const struct env *v, struct err *e);
+/* For a launch into the container: its init, and its root where its mounts are
+ * others' too. */
+MUST_CHECK int env_aim(const struct env *v, struct launch *l, struct err *e);
+void env_unaim(struct launch *l);
 void env_close(struct env *v);
 
 /* Plan and folder of an environment in the making. */

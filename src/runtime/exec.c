@@ -33,8 +33,7 @@ struct exec {
 static void exec_done(struct exec *x)
 {
 	rt_launch_done(&x->launch);
-	if (x->launch.init_pidfd >= 0)
-		(void)close(steal_fd(&x->launch.init_pidfd));
+	env_unaim(&x->launch);
 	cg_free(steal_ptr(x->cgroup));
 	rt_vm_exec_free(steal_ptr(x->vm));
 	plan_process_done(&x->process);
@@ -186,8 +185,7 @@ static int aim(struct exec *x, const struct rt_context *ctx, struct err *e)
 	if (s->isolation == PLAN_VM)
 		return rt_vm_exec_new(ctx->root, s->id, &x->process, &x->launch,
 				      &x->vm, e);
-	x->launch.init_pidfd = env_init_pidfd(&x->env, e);
-	return x->launch.init_pidfd < 0 ? x->launch.init_pidfd : 0;
+	return env_aim(&x->env, &x->launch, e);
 }
 
 int rt_exec(const struct rt_context *ctx, const struct rt_exec *args,

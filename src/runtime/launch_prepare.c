@@ -114,6 +114,9 @@ int rt_launch_open_mounts(struct launch *l, struct err *e)
 		return err_nomem(e);
 	for (size_t i = 0; i < p->mounts.n; i++)
 		l->mount_trees[i] = -1;
+	/* In a mount namespace that is joined paths may mean something else. */
+	if (l->ns_fds[NS_MNT] >= 0)
+		return 0;
 	for (size_t i = 0; i < p->mounts.n; i++) {
 		r = open_mount(l, i, e);
 		if (r < 0)
@@ -165,11 +168,11 @@ static int prepare_world(struct launch *l, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	if (!plan_makes(l->plan, NS_MNT))
-		return 0;
-	r = ns_root_prepare(&l->plan->root, &l->root_tree, e);
-	if (r < 0)
-		return err_wrap(e, r, "root");
+	if (l->ns_fds[NS_MNT] < 0) {
+		r = ns_root_prepare(&l->plan->root, &l->root_tree, e);
+		if (r < 0)
+			return err_wrap(e, r, "root");
+	}
 	return rt_launch_open_mounts(l, e);
 }
 

@@ -24,8 +24,9 @@ struct launch {
 	const struct plan *plan;
 	const struct plan_process *process;
 	const char *id;
-	struct cg *cgroup;	  /* NULL: stays in the caller's */
-	int init_pidfd;		  /* exec: whose namespaces; else -1 */
+	struct cg *cgroup; /* NULL: stays in the caller's */
+	int init_pidfd;	   /* exec: whose namespaces; else -1 */
+	int init_root; /* exec: its root, where others have its mounts; or -1 */
 	const sigset_t *old_mask; /* NULL: the child keeps ours */
 	int stop;		  /* readable: give up, -ECANCELED; or -1 */
 	int stdio[3];		  /* -1: the caller's own */
@@ -69,10 +70,10 @@ struct launch {
 
 #define LAUNCH_INIT                                                            \
 	{                                                                      \
-		.init_pidfd = -1, .stop = -1, .stdio = { -1, -1, -1 },         \
-		.seccomp_cache = -1, .locked = -1, .start_fifo = -1,           \
-		.result_fifo = -1, .sync = -1, .netns = -1, .child_end = -1,   \
-		.procfd = -1, .root_tree = -1,                                 \
+		.init_pidfd = -1, .init_root = -1, .stop = -1,                 \
+		.stdio = { -1, -1, -1 }, .seccomp_cache = -1, .locked = -1,    \
+		.start_fifo = -1, .result_fifo = -1, .sync = -1, .netns = -1,  \
+		.child_end = -1, .procfd = -1, .root_tree = -1,                \
 		.ns_fds = { -1, -1, -1, -1, -1, -1, -1, -1 },                  \
                                                                                \
 		.idmap_userns = -1, .pidfd = -1, .console = -1, .listener = -1 \

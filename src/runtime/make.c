@@ -236,6 +236,11 @@ int make_reserve(struct make *m, struct err *e)
 	r = m->plan.notify ? notify_make_dir(m->dir, e) : 0;
 	if (r < 0)
 		return r;
+	if (!plan_owns(&m->plan, NS_MNT)) {
+		r = ns_root_note_cover(&m->plan.root, e);
+		if (r < 0)
+			return err_wrap(e, r, "root");
+	}
 	/* Before the group: a killed create can then be cleaned up. */
 	return env_write_plan(m->dir, &m->plan, e);
 }

@@ -34,8 +34,7 @@ struct mounts {
 static void mounts_done(struct mounts *m)
 {
 	rt_launch_done(&m->launch);
-	if (m->launch.init_pidfd >= 0)
-		(void)close(steal_fd(&m->launch.init_pidfd));
+	env_unaim(&m->launch);
 	plan_mounts_done(&m->list);
 	spec_mounts_done(&m->spec);
 	env_close(&m->env);
@@ -156,8 +155,7 @@ static int open_container(struct mounts *m, const char *id, const char *file,
 			e, -EOPNOTSUPP,
 			"'%s' is a micro-VM, whose mounts are made when it is created",
 			id);
-	m->launch.init_pidfd = env_init_pidfd(v, e);
-	return m->launch.init_pidfd < 0 ? m->launch.init_pidfd : 0;
+	return env_aim(v, &m->launch, e);
 }
 
 static int make_list(struct mounts *m, struct err *e)

@@ -55,6 +55,10 @@ static int check(const struct restore *r, struct err *e)
 	if (p->root.layers)
 		return err_set(e, -EOPNOTSUPP,
 			       "a root of layers cannot be restored");
+	if (p->root.shared)
+		return err_set(
+			e, -EOPNOTSUPP,
+			"criu restores into a mount namespace of its own");
 	if (p->net_devices.n > 0)
 		return err_set(e, -EOPNOTSUPP,
 			       "netDevices: criu cannot give '%s' back",

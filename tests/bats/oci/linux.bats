@@ -76,17 +76,73 @@ user_namespace()
 	[[ $(state "$one") == running ]]
 }
 
-@test "a mount namespace by path is taken as it is" {
+mounts_here()
+{
+	grep -F " $bundle/rootfs" /proc/self/mountinfo || :
+}
+
+# A process with a mount namespace, and a file there that nobody else sees.
+hold_mounts()
+{
+	mkfifo "$BATS_TEST_TMPDIR/there"
+	mkdir "$BATS_TEST_TMPDIR/inside"
+	unshare --mount sh -c 'mount -t tmpfs there "$1/inside" &&
+		echo only there >"$1/inside/file" && echo $$ >"$1/there" &&
+		exec tail -f /dev/null' - "$BATS_TEST_TMPDIR" 3>&- &
+	read -r holder <"$BATS_TEST_TMPDIR/there"
+}
+
+@test "a mount namespace by path is joined, and the mounts are made there" {
+	hold_mounts
+	namespace mount "/proc/$holder/ns/mnt"
+	edit --arg from "$BATS_TEST_TMPDIR/inside" '.root.readonly = true |
+		.linux.maskedPaths = [ "/proc/keys" ] | .mounts += [
+		{ destination: "/work", source: $from, options: [ "bind" ] } ]'
 	start_idle
-	namespace mount "/proc/$(pid)/ns/mnt"
-	edit '.root.path = "/work" | .mounts = []'
-	mkdir -p "$bundle/rootfs/work"
-	cp "$bundle/rootfs/bin/busybox" "$bundle/rootfs/work/busybox"
-	mkdir -p "$bundle/work"
-	program /busybox ls /
-	id=$(unique two)
-	run run_container
-	[[ $status -eq 0 || $output == *root* ]]
+	[[ $(readlink "/proc/$(pid)/ns/mnt") == \
+		"$(readlink "/proc/$holder/ns/mnt")" ]]
+	[[ $(in_it cat /work/file) == "only there" ]]
+	[[ $(in_it ls /) == "$(ls "$bundle/rootfs")" ]]
+	[[ -z $(in_it cat /proc/keys) ]]
+	run in_it touch /x
+	[[ $output == *"Read-only"* && -z $(mounts_here) ]]
+	grep -F "$bundle/rootfs/proc" "/proc/$holder/mountinfo"
+	moat_oci delete --force "$id"
+	kill "$holder"
+}
+
+@test "without a mount namespace the mounts are the host's, until it is deleted" {
+	no_namespace mount
+	edit '.linux.maskedPaths = [ "/proc/keys" ]'
+	start_idle
+	[[ $(readlink "/proc/$(pid)/ns/mnt") == \
+		"$(readlink /proc/self/ns/mnt)" ]]
+	[[ $(mounts_here | wc -l) -ge 3 ]]
+	[[ $(in_it ls /) == "$(ls "$bundle/rootfs")" ]]
+	[[ -z $(in_it cat /proc/keys) ]]
+	in_it mkdir /made
+	[[ -d $bundle/rootfs/made ]]
+	moat_oci delete --force "$id"
+	[[ -z $(mounts_here) && -d $bundle/rootfs/made ]]
+	[[ $(inside 'cat /proc/self/comm') == cat ]]
+	[[ -z $(mounts_here) ]]
+}
+
+@test "without a mount namespace a root that was a mount stays one" {
+	no_namespace mount
+	mount --bind "$bundle/rootfs" "$bundle/rootfs"
+	start_idle
+	moat_oci delete --force "$id"
+	[[ $(mounts_here | wc -l) -eq 1 ]]
+	# It fails after its mounts were made.
+	program /no/such/program
+	refused
+	[[ $(mounts_here | wc -l) -eq 1 ]]
+	# One of somebody's, later than ours, is left alone.
+	start_idle
+	mount -t tmpfs later "$bundle/rootfs"
+	moat_oci delete --force "$id"
+	mounts_here | grep -F "$bundle/rootfs rw" | grep later
 }
 
 @test "a user namespace by path is joined with its mappings" {
@@ -116,7 +172,8 @@ user_namespace()
 	refuses '.linux.namespaces[0].path = "/no/such/namespace"' \
 		"/no/such/namespace"
 	refuses '.linux.namespaces[0].path = "/etc/passwd"' "/etc/passwd"
-	refuses '.linux.namespaces |= map(select(.type != "mount"))' \
+	refuses '.linux.namespaces |= map(select(.type != "mount")) +
+			[ { type: "user" } ]' \
 		"no 'mount'"
 }
 

@@ -68,7 +68,8 @@ not_traced()
 gone_after_delete() # WHAT
 {
 	moat_oci delete --force "$id" 3>&-
-	if ! nothing_left || ! wait_for 10 no_processes_left; then
+	if ! nothing_left || grep -F " $bundle/" /proc/self/mountinfo ||
+		! wait_for 10 no_processes_left; then
 		echo "left behind: $1" >&2
 		return 1
 	fi
@@ -168,6 +169,12 @@ is_created_or_not() # WHAT
 @test "whatever system call it is killed in, a create can be deleted" {
 	each_call signal=SIGKILL is_over nothing "$run_calls" \
 		create --bundle "$bundle" "$id"
+}
+
+@test "whatever system call it is killed in, no mount is left on the host" {
+	no_namespace mount
+	each_call signal=SIGKILL is_over nothing "move_mount mkdirat chroot openat
+		openat2" create --bundle "$bundle" "$id"
 }
 
 @test "whatever system call it is killed in, a start can be deleted" {
