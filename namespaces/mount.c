@@ -123,7 +123,29 @@ static int idmap_userns(const struct ns_mount *m,
 	return env->userns;
 }
 
-static int clone_source(const struct ns_mount *m, struct err *e)
+/* What may be an earlier mount of the container's, and is looked for in its
+ * root when it is this one's turn. */
+static bool is_inside(const struct ns_mount *m, const struct ns_mount_env *env)
+{
+	return env->root_path && path_below(m->source, env->root_path) &&
+	       !(m->flags & (NS_MOUNT_NO_SRC_LINK | NS_MOUNT_COPY_LINK));
+}
+
+static int clone_inside(const struct ns_mount *m,
+			const struct ns_mount_env *env, unsigned int flags,
+			struct err *e)
+{
+	const char *path = m->source + strlen(env->root_path);
+	autoclose int fd = -1;
+
+	fd = path_open_in_root(env->rootfd, *path ? path : "/", O_PATH, 0, e);
+	if (fd < 0)
+		return fd;
+	return ns_tree_clone(fd, "", flags);
+}
+
+static int clone_source(const struct ns_mount *m,
+			const struct ns_mount_env *env, struct err *e)
 {
 	unsigned int flags = 0;
 	int tree;
@@ -132,7 +154,8 @@ static int clone_source(const struct ns_mount *m, struct err *e)
 		flags |= NS_TREE_REC;
 	if (m->flags & NS_MOUNT_NO_SRC_LINK)
 		flags |= NS_TREE_NOFOLLOW;
-	tree = ns_tree_clone(AT_FDCWD, m->source, flags);
+	tree = is_inside(m, env) ? clone_inside(m, env, flags, e)
+				 : ns_tree_clone(AT_FDCWD, m->source, flags);
 	if (tree == -EINVAL)
 		return err_set(
 			e, tree,
@@ -149,7 +172,7 @@ static int make_bind(const struct ns_mount *m, const struct ns_mount_env *env,
 	autoclose int tree = -1, own = -1;
 	int r;
 
-	tree = clone_source(m, e);
+	tree = clone_source(m, env, e);
 	if (tree < 0)
 		return tree;
 	if (m->flags & NS_MOUNT_IDMAP) {
@@ -162,6 +185,23 @@ static int make_bind(const struct ns_mount *m, const struct ns_mount_env *env,
 		return r;
 	*ret_tree = steal_fd(&tree);
 	return 0;
+}
+
+/* Its tree comes later, but nobody in the container could map ids. */
+static int prepare_inside(const struct ns_mount *m,
+			  const struct ns_mount_env *env, int *ret_userns,
+			  struct err *e)
+{
+	autoclose int own = -1;
+	int r;
+
+	if (!(m->flags & NS_MOUNT_IDMAP))
+		return 0;
+	r = idmap_userns(m, env, &own, e);
+	if (r < 0)
+		return r;
+	*ret_userns = own >= 0 ? steal_fd(&own) : fcntl(r, F_DUPFD_CLOEXEC, 3);
+	return *ret_userns < 0 ? err_errno(e, "dup") : 0;
 }
 
 /* copy-symlink: where the source is a link, the link is what is wanted. */
@@ -195,7 +235,8 @@ int ns_mount_prepare(const struct ns_mount *m, const struct ns_mount_env *env,
 	    is_copied_link(m, link))
 		return 0;
 
-	r = make_bind(m, env, ret_tree, e);
+	r = is_inside(m, env) ? prepare_inside(m, env, ret_tree, e)
+			      : make_bind(m, env, ret_tree, e);
 	if (r >= 0 || tolerated(m, r))
 		return 0;
 	/* Without rights here, or on an old kernel: the container's half does
@@ -240,8 +281,12 @@ static int attach_bind(const struct ns_mount *m, const struct ns_mount_env *env,
 		return make_link(m, env, link, e);
 	if (prepared < 0 && (m->flags & NS_MOUNT_IDMAP))
 		return err_set(e, -EPERM, "idmap was not prepared");
+	if (is_inside(m, env)) {
+		a.userns = prepared;
+		prepared = -1;
+	}
 	if (prepared < 0)
-		prepared = tree = clone_source(m, e);
+		prepared = tree = clone_source(m, env, e);
 	if (prepared < 0)
 		return prepared;
 	target = ns_mount_target(m, env->rootfd, prepared, NULL, e);

@@ -74,11 +74,12 @@ extern const char *const ns_mount_option_names[];
 extern const size_t n_ns_mount_option_names;
 
 struct ns_mount_env {
-	int rootfd;	   /* the container's root, O_PATH */
-	int userns;	   /* for idmap without mappings, from
+	int rootfd;	       /* the container's root, O_PATH */
+	const char *root_path; /* the same, as host paths have it; or NULL */
+	int userns;	       /* for idmap without mappings, from
 			      ns_idmap_userns(); -1: none */
-	const char *label; /* mountLabel, without "context="; or NULL */
-	bool in_userns;	   /* no mknod, no sysfs without netns, ... */
+	const char *label;     /* mountLabel, without "context="; or NULL */
+	bool in_userns;	       /* no mknod, no sysfs without netns, ... */
 	const char *const *cgroups; /* v1: list of "controllers:path", path of
 				       the container's cgroup on the host
 				       ("memory:/sys/fs/cgroup/memory/x",
@@ -89,7 +90,8 @@ struct ns_mount_env {
 				       hybrid hosts for "unified"; or NULL */
 };
 
-/* -1: nothing to prepare, else the detached mount's descriptor (>= 0). */
+/* -1: nothing to prepare, else a descriptor: of the detached mount, or of the
+ * ids that one will have whose source is in the root. */
 MUST_CHECK int ns_mount_prepare(const struct ns_mount *m,
 				const struct ns_mount_env *env, int *ret_tree,
 				struct err *e);

@@ -254,6 +254,7 @@ MUST_CHECK int plan_make_mounts(const struct spec_mounts *s,
 				struct plan_mounts *ret, struct err *e);
 /* The same with their targets alone, for taking them away. */
 MUST_CHECK int plan_make_targets(const struct spec_mounts *s,
+				 const struct ns_root *root,
 				 struct plan_mounts *ret, struct err *e);
 void plan_mounts_done(struct plan_mounts *m);
 /* Changes a plan as its environment was changed: adds what `more` has, which

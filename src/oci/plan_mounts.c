@@ -107,18 +107,24 @@ static int check_target(const char *target, struct err *e)
 		target);
 }
 
-/* The specification lets a relative one mean "below /". */
-static int set_target(struct ns_mount *m, const char *destination,
-		      struct err *e)
+/* The specification lets a relative one mean "below /"; one that begins as the
+ * root's own path does is in the root, as runc has it. */
+static int set_target(const struct ns_root *root, struct ns_mount *m,
+		      const char *destination, struct err *e)
 {
-	autofree char *path = NULL;
+	autofree char *path = NULL, *clean = NULL;
+	const char *target;
 
 	if (*destination == '\0')
 		return err_set(e, -EINVAL, "destination: empty");
 	path = path_join("/", destination);
-	if (!path)
+	clean = path ? path_clean(path) : NULL;
+	if (!clean)
 		return err_nomem(e);
-	m->target = path_clean(path);
+	target = clean;
+	if (root->path && path_below(clean, root->path))
+		target += strlen(root->path);
+	m->target = strdup(*target ? target : "/");
 	if (!m->target)
 		return err_nomem(e);
 	return check_target(m->target, e);
@@ -249,7 +255,7 @@ static int add_mount(struct plan_draft *d, struct ns_mount *m,
 {
 	int r;
 
-	r = set_target(m, s->destination, e);
+	r = set_target(&d->plan->root, m, s->destination, e);
 	if (r == 0)
 		r = add_options(m, s->options, e);
 	if (r == 0)
@@ -375,8 +381,8 @@ int plan_make_mounts(const struct spec_mounts *s,
 	return 0;
 }
 
-int plan_make_targets(const struct spec_mounts *s, struct plan_mounts *ret,
-		      struct err *e)
+int plan_make_targets(const struct spec_mounts *s, const struct ns_root *root,
+		      struct plan_mounts *ret, struct err *e)
 {
 	struct plan_mounts m = { 0 };
 	int r = 0;
@@ -386,7 +392,7 @@ int plan_make_targets(const struct spec_mounts *s, struct plan_mounts *ret,
 		return err_nomem(e);
 	for (size_t i = 0; i < s->n && r == 0; i++) {
 		m.n = i + 1;
-		r = set_target(&m.v[i], s->v[i].destination, e);
+		r = set_target(root, &m.v[i], s->v[i].destination, e);
 		if (r < 0)
 			r = err_wrap(e, r, "mounts: [%zu]", i);
 	}

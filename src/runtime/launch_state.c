@@ -65,6 +65,7 @@ struct ns_mount_env rt_launch_mount_env(const struct launch *l, int root)
 
 	return (struct ns_mount_env){
 		.rootfd = root,
+		.root_path = p->root.path,
 		.userns = l->idmap_userns,
 		.label = p->mount_label,
 		.in_userns = plan_owns(p, NS_USER),

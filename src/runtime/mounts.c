@@ -245,7 +245,7 @@ int rt_mounts_remove(const struct rt_context *ctx, const char *id,
 	r = open_container(&m, id, file, e);
 	if (r < 0)
 		return r;
-	r = plan_make_targets(&m.spec, &m.list, e);
+	r = plan_make_targets(&m.spec, &m.env.plan.root, &m.list, e);
 	if (r < 0)
 		return err_wrap(e, r, "%s", file);
 	make_world(&m);

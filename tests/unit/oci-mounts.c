@@ -141,7 +141,7 @@ TEST(a_plan_forgets_the_topmost_of_what_was_removed)
 			       "{\"destination\":\"/none\"}]",
 			       &s, &e),
 		   &e);
-	REQUIRE_OK(plan_make_targets(&s, &m, &e), &e);
+	REQUIRE_OK(plan_make_targets(&s, &(struct ns_root){ 0 }, &m, &e), &e);
 	(void)CHECK_INT(m.n, 2);
 	plan_mounts_remove(&base, &m);
 	if (CHECK_INT(base.mounts.n, 2)) {

@@ -82,6 +82,37 @@ lacks_options() # DESTINATION OPTION...
 	refuses '.mounts[2].source = "nothing"' "on '/absolute': bind '$bundle/nothing'"
 }
 
+# Nothing of it is there before the container's own mounts are.
+@test "a source in the root is what the mounts before it made of it" {
+	local root=$bundle/rootfs
+
+	mkdir -p "$root/work/deep"
+	mounted tmpfs tmpfs /work
+	bound source /work/deep
+	bound "$root/work/deep" /again
+	bound "$root/work/deep/file" /one
+	bound "$root" /all/of/it
+	[[ $(inside 'cat /again/file /one /all/of/it/work/deep/file' |
+		sort -u) == content ]]
+	ln -s /etc "$root/link"
+	mkdir "$root/etc/here"
+	bound "$root/link" /linked
+	[[ $(inside 'ls -d /linked/here') == /linked/here ]]
+	edit '(.mounts[] | select(.source | endswith("/work/deep"))).options +=
+		[ "idmap" ] | (.mounts[] | select(.options // [] | any(. == "idmap")))
+		|= . + { uidMappings: [ { containerID: 0, hostID: 1000, size: 9 } ],
+		gidMappings: [ { containerID: 0, hostID: 1000, size: 9 } ] }'
+	[[ $(inside 'stat -c %u /again/file') == 1000 ]]
+}
+
+@test "a destination that begins as the root's path does is in the root" {
+	bound source "$bundle/rootfs/within"
+	[[ $(inside 'cat /within/file') == content ]]
+	[[ ! -e $bundle/rootfs/$bundle ]]
+	refuses '.mounts += [ { destination: "'"$bundle"'/rootfs",
+		type: "tmpfs", source: "t" } ]' "'/' would hide the whole root"
+}
+
 @test "type bind alone, and bind beside another type, bind" {
 	edit '.mounts += [ { destination: "/a", source: "source", type: "bind" },
 		{ destination: "/b", source: "source", type: "none",
