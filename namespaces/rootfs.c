@@ -232,6 +232,17 @@ int ns_root_open(const struct ns_root *r, int tree, struct err *e)
 	return n < 0 ? n : steal_fd(&root);
 }
 
+int ns_root_reopen(const struct ns_root *r, int *rootfd, struct err *e)
+{
+	int fd = open(r->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, "open root '%s'", r->path);
+	(void)close(*rootfd);
+	*rootfd = fd;
+	return 0;
+}
+
 /*
  * pivot_root(".", ".") puts the old root on top of the new one, from where it
  * is unmounted: no folder for it is needed, and none is left.

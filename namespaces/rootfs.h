@@ -62,6 +62,9 @@ MUST_CHECK int ns_root_prepare(const struct ns_root *r, int *ret_tree,
 /* tree: from prepare, taken over. Cuts the propagation of all mounts first,
  * unless they are shared. */
 MUST_CHECK int ns_root_open(const struct ns_root *r, int tree, struct err *e);
+/* Something was mounted on the root: *rootfd is that, now. */
+MUST_CHECK int ns_root_reopen(const struct ns_root *r, int *rootfd,
+			      struct err *e);
 
 /*
  * Nodes (all at once, so that /dev is looked up once), and the links (fd,

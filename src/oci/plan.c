@@ -233,3 +233,11 @@ bool plan_makes(const struct plan *plan, enum ns_kind kind)
 
 	return n && !n->path;
 }
+
+bool plan_covers_root(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->mounts.n; i++)
+		if (str_eq(plan->mounts.v[i].target, "/"))
+			return true;
+	return false;
+}

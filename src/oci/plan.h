@@ -274,3 +274,5 @@ const char *plan_namespace(const struct plan *plan, enum ns_kind kind);
 bool plan_owns(const struct plan *plan, enum ns_kind kind);
 /* New: it is ours to set up. */
 bool plan_makes(const struct plan *plan, enum ns_kind kind);
+/* One of its mounts is the root. */
+bool plan_covers_root(const struct plan *plan);

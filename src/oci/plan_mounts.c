@@ -93,9 +93,6 @@ static const char *const proc_files[] = {
 
 static int check_target(const char *target, struct err *e)
 {
-	if (str_eq(target, "/"))
-		return err_set(e, -EINVAL,
-			       "destination: '/' would hide the whole root");
 	if (!str_starts(target, "/proc/"))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(proc_files); i++)
@@ -128,6 +125,22 @@ static int set_target(const struct ns_root *root, struct ns_mount *m,
 	if (!m->target)
 		return err_nomem(e);
 	return check_target(m->target, e);
+}
+
+/* What is mounted on "/" is the root from then on, which needs one of ours. */
+static int check_root(const struct plan_draft *d, const struct ns_mount *m,
+		      struct err *e)
+{
+	if (!str_eq(m->target, "/"))
+		return 0;
+	if (m->flags & NS_MOUNT_REMOUNT)
+		return err_set(e, -EINVAL,
+			       "destination: '/' is changed by root.readonly");
+	if (d->plan->root.shared)
+		return err_set(
+			e, -EINVAL,
+			"destination: '/' without a new mount namespace would cover what is others'");
+	return 0;
 }
 
 /* --- what ------------------------------------------------------------------*/
@@ -263,6 +276,8 @@ static int add_mount(struct plan_draft *d, struct ns_mount *m,
 	if (r == 0)
 		r = check_data(m, e);
 	if (r == 0)
+		r = check_root(d, m, e);
+	if (r == 0)
 		r = check_owners(d->plan, m, e);
 	if (r == 0)
 		r = set_source(d, m, s, e);
@@ -349,15 +364,20 @@ int plan_add_notify(struct plan_draft *d, struct err *e)
 
 /* --- of an environment that exists -----------------------------------------*/
 
-/* Its groups are mounted while it is made, or not at all. */
+/* Its groups and its root are mounted while it is made, or not at all. */
 static int check_later(const struct plan_mounts *m, struct err *e)
 {
-	for (size_t i = 0; i < m->n; i++)
+	const char *const later =
+		"can only be mounted when the container is created";
+
+	for (size_t i = 0; i < m->n; i++) {
 		if (m->v[i].flags & NS_MOUNT_CGROUP)
-			return err_set(
-				e, -EOPNOTSUPP,
-				"[%zu]: type: '%s' can only be mounted when the container is created",
-				i, m->v[i].fstype);
+			return err_set(e, -EOPNOTSUPP, "[%zu]: type: '%s' %s",
+				       i, m->v[i].fstype, later);
+		if (str_eq(m->v[i].target, "/"))
+			return err_set(e, -EOPNOTSUPP,
+				       "[%zu]: destination: '/' %s", i, later);
+	}
 	return 0;
 }
 
@@ -393,6 +413,10 @@ int plan_make_targets(const struct spec_mounts *s, const struct ns_root *root,
 	for (size_t i = 0; i < s->n && r == 0; i++) {
 		m.n = i + 1;
 		r = set_target(root, &m.v[i], s->v[i].destination, e);
+		if (r == 0 && str_eq(m.v[i].target, "/"))
+			r = err_set(
+				e, -EINVAL,
+				"destination: '/' is what all others are in");
 		if (r < 0)
 			r = err_wrap(e, r, "mounts: [%zu]", i);
 	}

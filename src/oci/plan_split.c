@@ -40,6 +40,9 @@ static int check(const struct plan *p, struct err *e)
 		return err_set(
 			e, -EOPNOTSUPP,
 			"a micro-VM has a mount namespace of its own: it can neither join one nor share the host's");
+	if (plan_covers_root(p))
+		return err_set(e, -EOPNOTSUPP,
+			       "a micro-VM cannot have a mount on '/'");
 	if (!plan_owns(p, NS_NET))
 		return err_set(
 			e, -EOPNOTSUPP,

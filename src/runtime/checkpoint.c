@@ -62,6 +62,11 @@ static int check(const struct dump *d, const struct rt_context *ctx,
 			e, -EOPNOTSUPP,
 			"container '%s' has a root of layers, which end with it",
 			s->id);
+	if (plan_covers_root(&d->env.plan))
+		return err_set(
+			e, -EOPNOTSUPP,
+			"container '%s' has a mount on '/', which criu cannot find again",
+			s->id);
 	if (d->env.plan.root.shared)
 		return err_set(
 			e, -EOPNOTSUPP,

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "namespaces/sysctl.h"
 #include "namespaces/tty.h"
 #include "src/oci/hooks.h"
@@ -39,6 +40,10 @@ int rt_step_mounts(struct child *c, struct err *e)
 	for (size_t i = 0; i < p->mounts.n; i++) {
 		r = ns_mount_attach(&p->mounts.v[i], &env, c->l->mount_trees[i],
 				    e);
+		if (r == 0 && str_eq(p->mounts.v[i].target, "/")) {
+			r = ns_root_reopen(&p->root, &c->root, e);
+			env.rootfd = c->root;
+		}
 		if (r < 0)
 			return err_wrap(e, r, "[%zu]", i);
 	}

@@ -55,6 +55,9 @@ static int check(const struct restore *r, struct err *e)
 	if (p->root.layers)
 		return err_set(e, -EOPNOTSUPP,
 			       "a root of layers cannot be restored");
+	if (plan_covers_root(p))
+		return err_set(e, -EOPNOTSUPP,
+			       "criu cannot restore a mount on '/'");
 	if (p->root.shared)
 		return err_set(
 			e, -EOPNOTSUPP,

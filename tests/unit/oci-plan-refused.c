@@ -96,10 +96,10 @@ TEST(mounts)
 {
 	static const struct row rows[] = {
 		{ .mounts = "{\"destination\":\"\",\"type\":\"tmpfs\"}", .want = "mounts: [0]: destination: empty" },
-		{ .mounts = "{\"destination\":\"/a/..\",\"type\":\"tmpfs\"}",
-		  .want = "mounts: [0]: destination: '/' would hide the whole root" },
-		{ .mounts = "{\"destination\":\"../../..\",\"type\":\"tmpfs\"}",
-		  .want = "mounts: [0]: destination: '/' would hide the whole root" },
+		{ .mounts = "{\"destination\":\"/a/..\",\"type\":\"none\",\"options\":[\"remount\"]}",
+		  .want = "mounts: [0]: destination: '/' is changed by root.readonly" },
+		{ .mounts = "{\"destination\":\"../../..\",\"type\":\"tmpfs\"}", .namespaces = NS("pid"),
+		  .want = "mounts: [0]: destination: '/' without a new mount namespace would cover what is others'" },
 		{ .mounts = BIND("") ",{\"destination\":\"/proc/self/attr\",\"type\":\"tmpfs\"}",
 		  .want = "mounts: [1]: destination: '/proc/self/attr' lies inside /proc, where mounts are not allowed" },
 		{ .mounts = "{\"destination\":\"/x/../proc//sys\",\"type\":\"tmpfs\"}",

@@ -226,6 +226,9 @@ static const struct {
 	  "\"linux\":{\"namespaces\":[{\"type\":\"mount\",\"path\":\"/x\"},{\"type\":\"uts\"},"
 	  "{\"type\":\"network\"}]}}",
 	  "mount namespace" },
+	{ HEAD "\"mounts\":[{\"destination\":\"/\",\"type\":\"tmpfs\"}],"
+	       "\"linux\":{" NAMESPACES "}}",
+	  "mount on '/'" },
 	{ HEAD "\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/dev/kvm\","
 	       "\"type\":\"c\",\"major\":10,\"minor\":232}]}}",
 	  "'/dev/kvm'" },

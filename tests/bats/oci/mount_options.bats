@@ -109,8 +109,26 @@ lacks_options() # DESTINATION OPTION...
 	bound source "$bundle/rootfs/within"
 	[[ $(inside 'cat /within/file') == content ]]
 	[[ ! -e $bundle/rootfs/$bundle ]]
-	refuses '.mounts += [ { destination: "'"$bundle"'/rootfs",
-		type: "tmpfs", source: "t" } ]' "'/' would hide the whole root"
+}
+
+@test "what is mounted on / is the root from then on" {
+	local other=$bundle/other
+
+	cp -a "$bundle/rootfs" "$other"
+	echo other >"$other/name"
+	edit --arg other "$other" '.mounts |= [ { destination: "/",
+		source: $other, options: [ "bind" ] } ] + .'
+	bound source /work
+	[[ $(inside 'cat /name /work/file; ls /proc/self/comm') == \
+		"other"$'\n'"content"$'\n'"/proc/self/comm" ]]
+	edit '.root.readonly = true | .mounts[0].options += [ "nosuid" ] |
+		.linux.maskedPaths = [ "/name" ]'
+	[[ $(inside 'cat /name; ! touch /x && echo ro') == ro ]]
+	[[ $(options_of /) == *ro*nosuid* || $(options_of /) == *nosuid*ro* ]]
+	edit '.root.readonly = false | .mounts = [ { destination: "/",
+		type: "tmpfs", source: "t" }, { destination: "/bin",
+		source: "other/bin", options: [ "bind" ] } ]'
+	[[ $(inside 'ls -d /bin/sh /etc 2>&1') == *"/etc: No such"*/bin/sh ]]
 }
 
 @test "type bind alone, and bind beside another type, bind" {
@@ -326,8 +344,9 @@ idmapped() # OPTION: source with two files of different owners
 }
 
 @test "destinations that would hide or fake something are refused" {
-	refuses '.mounts += [ { destination: "/", type: "tmpfs" } ]' \
-		"destination: '/' would hide the whole root"
+	refuses '.mounts += [ { destination: "/", type: "none",
+		options: [ "remount", "ro" ] } ]' \
+		"destination: '/' is changed by root.readonly"
 	refuses '.mounts += [ { destination: "/proc/self/attr", type: "tmpfs" } ]' \
 		"lies inside /proc"
 	refuses '.mounts += [ { destination: "", type: "tmpfs" } ]' \

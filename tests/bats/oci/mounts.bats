@@ -143,6 +143,11 @@ tmpfs() # DESTINATION
 	file_mounts '{ "destination": "/cg", "type": "cgroup", "source": "cgroup" }'
 	moat_oci_fails mounts add "$id" "$mounts"
 	[[ $output == *"only be mounted when the container is created"* ]]
+	file_mounts "$(tmpfs /)"
+	moat_oci_fails mounts add "$id" "$mounts"
+	[[ $output == *"destination: '/' can only be mounted when"* ]]
+	moat_oci_fails mounts remove "$id" "$mounts"
+	[[ $output == *"destination: '/' is what all others are in"* ]]
 	moat_oci_fails mounts change "$id" "$mounts"
 	[[ $output == *"'change' is not one of add, remove"* ]]
 	moat_oci_fails mounts add "$(unique none)" "$mounts"

@@ -138,8 +138,7 @@ refuses_all()
 @test "mounts, devices and paths" {
 	refuses_all <<-'END'
 		.mounts += [ { destination: "", type: "tmpfs" } ] -> mounts: [2]: destination: empty
-		.mounts += [ { destination: "/", type: "tmpfs" } ] -> mounts: [2]: destination: '/' would hide the whole root
-		.mounts += [ { destination: "/a/../..", type: "tmpfs" } ] -> mounts: [2]: destination: '/' would hide the whole root
+		.mounts += [ { destination: "/a/../..", type: "none", options: [ "remount" ] } ] -> mounts: [2]: destination: '/' is changed by root.readonly
 		.mounts += [ { destination: "/a\u0000", type: "tmpfs" } ] -> mounts: [2]: destination: NUL in a string
 		.mounts += [ { type: "tmpfs" } ] -> mounts: [2]: destination: is required
 		.mounts += [ { destination: "/a" } ] -> mounts: [2]: type: missing
