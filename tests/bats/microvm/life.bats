@@ -274,6 +274,28 @@ nothing_is_left()
 	done
 }
 
+# In a /dev of its own, where /dev/kvm is what mknod is told, or not there.
+create_with_kvm() # [TYPE MAJOR MINOR]
+{
+	# shellcheck disable=SC2016 # for the shell in there
+	run unshare --mount sh -c 'mount -t tmpfs dev /dev &&
+		mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/zero c 1 5 &&
+		{ [ -z "$1" ] || mknod /dev/kvm $1; } && shift && exec "$@"' - \
+		"$*" "$MOAT_BUILD/moat-oci" --root "$BATS_TEST_TMPDIR/oci" \
+		create --bundle "$bundle" "$vm" </dev/null
+	fails_if_ok create
+	[[ -z $(ls -A "$BATS_TEST_TMPDIR/oci") ]]
+}
+
+@test "a KVM that is asked for and is not there, or is none, is told" {
+	backend=kvm
+	make_bundle true
+	create_with_kvm
+	[[ $output == *"no /dev/kvm: "*"modprobe kvm_intel"* ]]
+	create_with_kvm c 1 3
+	[[ $output == *"ask for KVM's version: Inappropriate ioctl"* ]]
+}
+
 @test "the host's network and devices cannot be had" {
 	linux=', "devices": [ { "path": "/dev/kvm", "type": "c", "major": 10, "minor": 232 } ]'
 	make_bundle true
