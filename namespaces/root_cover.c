@@ -42,31 +42,57 @@ static int mount_id(const char *path, uint64_t *ret, bool *ret_top,
 	return 0;
 }
 
-int ns_root_note_cover(struct ns_root *r, struct err *e)
+/* "36 35 98:0 /root /mount/point opts shared:1 - type source super": the line
+ * of 36, ended; NULL: there is none. */
+static char *line_of(char *text, uint64_t id)
 {
-	bool top;
-
-	return mount_id(r->path, &r->covers, &top, e);
-}
-
-/* "36 35 98:0 ...": 35 is what 36 lies on. */
-static bool lies_on(const char *text, uint64_t id, uint64_t below)
-{
-	for (const char *line = text; *line;) {
-		const char *end = strchrnul(line, '\n');
+	for (char *line; (line = strsep(&text, "\n")) != NULL;) {
 		char *rest;
 
 		if (strtoull(line, &rest, 10) == id && *rest == ' ')
-			return strtoull(rest, NULL, 10) == below;
-		line = *end ? end + 1 : end;
+			return line;
 	}
-	return false;
+	return NULL;
+}
+
+static int read_mounts(char **ret, struct err *e)
+{
+	return fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MAX_MOUNTINFO,
+			       ret, NULL, e);
+}
+
+/*
+ * On a shared mount that shows a part of what it lies on, as one of a folder on
+ * itself does, a second mount appears below the first, and both go with ours.
+ */
+int ns_root_note_cover(struct ns_root *r, struct err *e)
+{
+	autofree char *text = NULL;
+	const char *line, *shared;
+	bool top;
+	int n;
+
+	n = mount_id(r->path, &r->covers, &top, e);
+	if (n < 0 || !top)
+		return n;
+	n = read_mounts(&text, e);
+	if (n < 0)
+		return n;
+	line = line_of(text, r->covers);
+	shared = line ? strstr(line, " shared:") : NULL;
+	if (!shared || shared > strstr(line, " - "))
+		return 0;
+	return err_set(
+		e, -EINVAL,
+		"'%s' is a shared mount: make it private, or give the container a mount namespace",
+		r->path);
 }
 
 int ns_root_uncover(const struct ns_root *r, struct err *e)
 {
 	autofree char *text = NULL;
 	struct err ignored = { 0 };
+	const char *line, *below;
 	uint64_t id;
 	bool top;
 	int n;
@@ -77,11 +103,12 @@ int ns_root_uncover(const struct ns_root *r, struct err *e)
 	if (mount_id(r->path, &id, &top, &ignored) < 0 || !top ||
 	    id == r->covers)
 		return 0;
-	n = fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MAX_MOUNTINFO,
-			    &text, NULL, e);
+	n = read_mounts(&text, e);
 	if (n < 0)
 		return n;
-	if (!lies_on(text, id, r->covers)) {
+	line = line_of(text, id);
+	below = line ? strchr(line, ' ') : NULL;
+	if (!below || strtoull(below, NULL, 10) != r->covers) {
 		log_warning("'%s' is covered by others: what was mounted stays",
 			    r->path);
 		return 0;

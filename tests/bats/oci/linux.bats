@@ -130,7 +130,7 @@ hold_mounts()
 
 @test "without a mount namespace a root that was a mount stays one" {
 	no_namespace mount
-	mount --bind "$bundle/rootfs" "$bundle/rootfs"
+	mount --bind --make-private "$bundle/rootfs" "$bundle/rootfs"
 	start_idle
 	moat_oci delete --force "$id"
 	[[ $(mounts_here | wc -l) -eq 1 ]]
@@ -138,6 +138,11 @@ hold_mounts()
 	program /no/such/program
 	refused
 	[[ $(mounts_here | wc -l) -eq 1 ]]
+	# Peers of what a mount lies on would lose it with ours.
+	mount --make-shared "$bundle/rootfs"
+	refused
+	says "'$bundle/rootfs' is a shared mount"
+	mount --make-private "$bundle/rootfs"
 	# One of somebody's, later than ours, is left alone.
 	start_idle
 	mount -t tmpfs later "$bundle/rootfs"
