@@ -51,9 +51,16 @@ beyond() # NUMBER
 	[ "$(cat "$shared/n")" -gt "$1" ] 2>/dev/null
 }
 
+# A writer that truncates it first leaves nothing to read, for a moment.
+has_number()
+{
+	number=$(cat "$shared/n") && [ -n "$number" ]
+}
+
 goes_on()
 {
-	wait_for 20 beyond "$(cat "$shared/n")"
+	wait_for 20 has_number
+	wait_for 20 beyond "$number"
 }
 
 dump() # [OPTION...]
