@@ -128,6 +128,16 @@ hold_mounts()
 	[[ -z $(mounts_here) ]]
 }
 
+@test "without linux all namespaces are the host's" {
+	edit 'del(.linux)'
+	[[ $(inside 'cd /proc/self/ns && for n in *; do readlink $n; done' |
+		sort -u) == \
+		"$(for n in cgroup ipc mnt net pid time user uts; do
+			readlink "/proc/self/ns/$n"
+		done | sort -u)" ]]
+	[[ -z $(mounts_here) ]]
+}
+
 @test "without a mount namespace a root that was a mount stays one" {
 	no_namespace mount
 	mount --bind --make-private "$bundle/rootfs" "$bundle/rootfs"

@@ -70,8 +70,6 @@ refuses_all()
 		.process.args = [""] -> process: args: [0]: empty
 		del(.process.cwd) -> process: cwd: empty
 		.process.cwd = "x" -> process: cwd: 'x' is not an absolute path
-		del(.linux) -> linux: namespaces: no 'mount'
-		.linux = null -> linux: namespaces: no 'mount'
 	END
 }
 
@@ -112,7 +110,7 @@ refuses_all()
 		.linux.namespaces += [ { type: "moon" } ] -> linux: namespaces: [4]: type: unknown namespace 'moon'
 		.linux.namespaces += [ { type: "network", path: "ns" } ] -> linux: namespaces: [4]: path: 'ns' is not an absolute path
 		.linux.namespaces += [ {} ] -> linux: namespaces: [4]: type: is required
-		.linux.namespaces = [ { type: "pid" } ] -> linux: namespaces: no 'mount'
+		.linux.namespaces = [ { type: "pid" }, { type: "user" } ] -> linux: namespaces: no 'mount'
 		.linux.namespaces += [ { type: "user" } ] -> linux: uidMappings: missing for the new user namespace
 		.linux.uidMappings = [ { containerID: 0, hostID: 0, size: 1 } ] -> linux: uidMappings: there is no user namespace
 		.linux.namespaces += [ { type: "user" } ] | .linux.uidMappings = [ { containerID: 0, hostID: 0, size: 10 }, { containerID: 5, hostID: 90, size: 9 } ] -> linux: uidMappings: id mappings overlap at container id 5
