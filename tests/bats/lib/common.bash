@@ -221,7 +221,8 @@ kill_leftovers()
 	local pid
 
 	while IFS=/ read -r _ _ pid _; do
-		grep -qs bats-core "/proc/$pid/cmdline" || kill -KILL "$pid"
+		grep -qs bats-core "/proc/$pid/cmdline" ||
+			kill -KILL "$pid" || :
 	done < <(leftovers)
 } 2>/dev/null
 
@@ -238,9 +239,9 @@ remove_cgroups()
 	local dir
 
 	while read -r dir; do
-		xargs -r kill -KILL <"$dir/cgroup.procs"
-		wait_for 2 cgroup_is_empty "$dir"
-		rmdir "$dir"
+		xargs -r kill -KILL <"$dir/cgroup.procs" || :
+		wait_for 2 cgroup_is_empty "$dir" || :
+		rmdir "$dir" || :
 	done < <(find /sys/fs/cgroup -depth -type d -path "*$test_id*")
 } 2>/dev/null
 
@@ -258,6 +259,6 @@ remove_mounts()
 	done </proc/self/mountinfo
 	for dir in "${mounts[@]}"; do
 		printf -v dir %b "$dir"
-		umount -l "$dir"
+		umount -l "$dir" || :
 	done
 } 2>/dev/null
