@@ -185,7 +185,8 @@ int rt_launch_prepare(struct launch *l, struct err *e)
 		return l->procfd;
 	l->clone_flags = rt_launch_is_exec(l) ? owned_namespaces(l->plan)
 					      : new_namespaces(l->plan);
-	if (!rt_launch_is_exec(l)) {
+	/* What stands for an exec in a micro-VM has no world of its own. */
+	if (!rt_launch_is_exec(l) && !l->vm_exec) {
 		r = prepare_world(l, e);
 		if (r < 0)
 			return r;
