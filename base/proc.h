@@ -68,3 +68,5 @@ MUST_CHECK int proc_open_file(int procfd, const char *path, int flags,
 			      struct err *e);
 MUST_CHECK int proc_write_file(int procfd, const char *path, const char *text,
 			       struct err *e);
+/* Our own mountinfo; a host may have very many mounts. */
+MUST_CHECK int proc_read_mounts(char **ret, struct err *e);

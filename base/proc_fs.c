@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 
 /* The root folder of every procfs. */
@@ -89,4 +90,10 @@ int proc_write_file(int procfd, const char *path, const char *text,
 		return err_set(e, -EIO, "write '/proc/%s': %zd of %zu bytes",
 			       path, n, len);
 	return 0;
+}
+
+int proc_read_mounts(char **ret, struct err *e)
+{
+	return fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", 16U << 20, ret,
+			       NULL, e);
 }

@@ -12,11 +12,11 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "cgroups/cg.h"
 
-#define USUAL_MOUNT   "/sys/fs/cgroup"
-#define MOUNTINFO_MAX (8U << 20)
+#define USUAL_MOUNT "/sys/fs/cgroup"
 
 static bool is_fs(const char *path, unsigned long magic)
 {
@@ -116,8 +116,7 @@ int cg_host_find(struct cg_host *ret, struct err *e)
 		*ret = (struct cg_host){ .v2 = strdup(USUAL_MOUNT) };
 		return ret->v2 ? 0 : err_nomem(e);
 	}
-	r = fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX,
-			    &text, NULL, e);
+	r = proc_read_mounts(&text, e);
 	if (r < 0)
 		return r;
 	return cg_host_parse(text, true, ret, e);

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/str.h"
 
 /*
@@ -19,8 +19,6 @@
  * mounts in ours: one tree, attached on the root's folder. It is ours to take
  * away where it lies directly on what that folder was on before.
  */
-
-#define MAX_MOUNTINFO (16U << 20)
 
 /* Of the mount that a path is on; *ret_top: the path is where it begins. */
 static int mount_id(const char *path, uint64_t *ret, bool *ret_top,
@@ -55,12 +53,6 @@ static char *line_of(char *text, uint64_t id)
 	return NULL;
 }
 
-static int read_mounts(char **ret, struct err *e)
-{
-	return fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MAX_MOUNTINFO,
-			       ret, NULL, e);
-}
-
 /*
  * On a shared mount that shows a part of what it lies on, as one of a folder on
  * itself does, a second mount appears below the first, and both go with ours.
@@ -75,7 +67,7 @@ int ns_root_note_cover(struct ns_root *r, struct err *e)
 	n = mount_id(r->path, &r->covers, &top, e);
 	if (n < 0 || !top)
 		return n;
-	n = read_mounts(&text, e);
+	n = proc_read_mounts(&text, e);
 	if (n < 0)
 		return n;
 	line = line_of(text, r->covers);
@@ -103,7 +95,7 @@ int ns_root_uncover(const struct ns_root *r, struct err *e)
 	if (mount_id(r->path, &id, &top, &ignored) < 0 || !top ||
 	    id == r->covers)
 		return 0;
-	n = read_mounts(&text, e);
+	n = proc_read_mounts(&text, e);
 	if (n < 0)
 		return n;
 	line = line_of(text, id);

@@ -2,18 +2,15 @@
 #include "namespaces/root_move.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/str.h"
-
-#define MAX_MOUNTINFO (16U << 20)
 
 /* "36 35 98:0 /root /mount/point opts tags - type source super" */
 static const char *full_pseudo_mount(char *line)
@@ -53,8 +50,7 @@ static int take_all_away(const char *root, struct err *e)
 	char *save, *line;
 	int r;
 
-	r = fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MAX_MOUNTINFO,
-			    &text, NULL, e);
+	r = proc_read_mounts(&text, e);
 	save = text;
 	while (r >= 0 && (line = strsep(&save, "\n")) != NULL) {
 		const char *path = full_pseudo_mount(line);

@@ -64,7 +64,7 @@ static int make_cwd(struct child *c, const char *cwd)
 	struct err ignored = { 0 };
 	autoclose int fd = -1;
 
-	if (c->l->init_pidfd >= 0 || c->root < 0)
+	if (c->l->init_pidfd >= 0)
 		return -ENOENT;
 	fd = path_make_in_root(c->root, cwd, PATH_DIR, &ignored);
 	return fd < 0 ? fd : 0;
