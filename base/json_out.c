@@ -126,6 +126,13 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* U+0080 to U+009F, for which JSON asks no escape: a terminal takes them for
+ * ESC sequences. */
+static bool is_c1(const char *s)
+{
+	return (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0;
+}
+
 static void put_string(struct json_out *o, const char *s, size_t len)
 {
 	const char *end = s + len;
@@ -143,8 +150,8 @@ static void put_string(struct json_out *o, const char *s, size_t len)
 		n = str_utf8_char(s, (size_t)(end - s));
 		if (n == 0)
 			put(o, "\xef\xbf\xbd", 3); /* U+FFFD */
-		else if (n == 1)
-			put_escape(o, (unsigned char)*s);
+		else if (n == 1 || is_c1(s))
+			put_escape(o, (unsigned char)s[n - 1]);
 		else
 			put(o, s, n);
 		s += MAX_OF(n, (size_t)1);

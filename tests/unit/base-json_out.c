@@ -106,6 +106,9 @@ TEST(strings_are_escaped_so_that_they_stay_strings)
 		{ "\"\\", "\"\\\"\\\\\"" },
 		{ "\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\"" },
 		{ "\x01\x1f\x7f", "\"\\u0001\\u001f\\u007f\"" },
+		/* C1: what a terminal would obey, and the first that it shows */
+		{ "\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0",
+		  "\"\\u0080\\u009b\\u009f\xc2\xa0\"" },
 		{ "\xc3\xa9\xf0\x9f\x98\x80", "\"\xc3\xa9\xf0\x9f\x98\x80\"" },
 		/* what is not UTF-8 becomes U+FFFD, byte by byte */
 		{ "a\xff\xc3", "\"a\xef\xbf\xbd\xef\xbf\xbd\"" },
