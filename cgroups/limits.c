@@ -61,8 +61,9 @@ static int format(const struct cg_limits *l, const struct cg_limit *row,
 	case CG_FORMAT_I64:
 		v = ((const struct opt_i64 *)p)->v;
 		if (v < 0)
-			return cg_number(row->member, MIN_OF(v, -2), "", buf,
-					 e);
+			return err_set(e, -ERANGE,
+				       "%s: %" PRId64 " is negative",
+				       row->member, v);
 		return in_range(row, (uint64_t)v, buf, e);
 	case CG_FORMAT_MAX:
 		v = ((const struct opt_i64 *)p)->v;
