@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -34,17 +36,18 @@ static const struct {
 
 /*
  * A tmpfs (and whatever is on /dev) that shall be read-only still has to take
- * mount points, nodes and links: ns_mount_seal() closes it.
+ * mount points, nodes and links: ns_mount_seal() closes it. So does the tmpfs
+ * with the hierarchies of v1: the next mount may bring one that is not there.
  */
 static bool seals_late(const struct ns_mount *m)
 {
 	uint64_t set = (m->set & ~m->rec_clear) | m->rec_set;
 
-	if (ns_mount_is_bind(m) ||
-	    (m->flags & (NS_MOUNT_CGROUP | NS_MOUNT_REMOUNT)))
+	if (ns_mount_is_bind(m) || (m->flags & NS_MOUNT_REMOUNT))
 		return false;
 	return (set & MOUNT_ATTR_RDONLY) &&
-	       (str_eq(m->fstype, "tmpfs") || strcmp(m->target, "/dev") == 0);
+	       (str_eq(m->fstype, "tmpfs") || (m->flags & NS_MOUNT_CGROUP) ||
+		strcmp(m->target, "/dev") == 0);
 }
 
 struct ns_attrs ns_mount_attrs(const struct ns_mount *m)
@@ -457,6 +460,14 @@ int ns_mount_attach(const struct ns_mount *m, const struct ns_mount_env *env,
 			m->target);
 }
 
+/* A mount of cgroup v2 has been read-only from the start. */
+static bool is_tmpfs(int fd)
+{
+	struct statfs s;
+
+	return fstatfs(fd, &s) == 0 && s.f_type == TMPFS_MAGIC;
+}
+
 int ns_mount_seal(const struct ns_mount *m, int rootfd, struct err *e)
 {
 	const struct ns_attrs a = { .set = MOUNT_ATTR_RDONLY, .userns = -1 };
@@ -467,7 +478,9 @@ int ns_mount_seal(const struct ns_mount *m, int rootfd, struct err *e)
 		return 0;
 	fd = path_open_in_root(rootfd, m->target, O_PATH | O_DIRECTORY, 0, e);
 	if (fd < 0)
-		return fd;
+		return tolerated(m, fd) ? 0 : fd;
+	if ((m->flags & NS_MOUNT_CGROUP) && !is_tmpfs(fd))
+		return 0;
 	r = ns_tree_set(fd, &a, e);
 	if (r == -ENOSYS)
 		r = ns_tree_set_old(fd, &a, e);

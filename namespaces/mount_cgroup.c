@@ -188,7 +188,6 @@ static int mount_v1(const struct ns_mount *m, const struct ns_mount_env *env,
 		.in_userns = env->in_userns,
 		.attrs = a.set & ~(uint64_t)MOUNT_ATTR_RDONLY,
 	};
-	const struct ns_attrs ro = { .set = MOUNT_ATTR_RDONLY, .userns = -1 };
 	const struct ns_attrs none = { .propagation = m->propagation,
 				       .userns = -1 };
 	autoclose int tree = ns_fs_make(&fs, e);
@@ -199,10 +198,7 @@ static int mount_v1(const struct ns_mount *m, const struct ns_mount_env *env,
 	r = ns_tree_place(tree, &none, target, e);
 	if (r >= 0)
 		r = fill(m, env, tree, e);
-	if (r < 0 || !(a.set & MOUNT_ATTR_RDONLY))
-		return r;
-	r = ns_tree_set(tree, &ro, e);
-	return r == -ENOSYS ? ns_tree_set_old(tree, &ro, e) : r;
+	return r;
 }
 
 int ns_mount_cgroup(const struct ns_mount *m, const struct ns_mount_env *env,

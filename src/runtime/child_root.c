@@ -202,12 +202,23 @@ int rt_step_paths(struct child *c, struct err *e)
 	return ns_root_mask(c->root, p->masked, p->mount_label, e);
 }
 
+/* What a later mount hides is not what its path leads to. */
+static bool is_covered(const struct plan_mounts *m, size_t i)
+{
+	for (size_t j = i + 1; j < m->n; j++)
+		if (path_below(m->v[i].target, m->v[j].target))
+			return true;
+	return false;
+}
+
 int rt_step_seal(struct child *c, struct err *e)
 {
 	const struct plan *p = c->l->plan;
 	int r;
 
 	for (size_t i = 0; i < p->mounts.n; i++) {
+		if (is_covered(&p->mounts, i))
+			continue;
 		r = ns_mount_seal(&p->mounts.v[i], c->root, e);
 		if (r < 0)
 			return r;

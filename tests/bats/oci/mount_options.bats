@@ -284,6 +284,31 @@ lacks_options() # DESTINATION OPTION...
 		2>/dev/null') == 44 ]]
 }
 
+@test "a mount may be put into a read-only cgroup mount that lacks its folder" {
+	[[ $(stat -f -c %T /sys/fs/cgroup) == tmpfs ]] ||
+		skip "a cgroup mount of v2 alone has the kernel's folders"
+	mounted cgroup cgroup /sys/fs/cgroup ro nosuid
+	edit '.mounts += [ { destination: "/sys/fs/cgroup/other", type: "tmpfs",
+		source: "tmpfs" } ]'
+	[[ $(inside 'stat -f -c %T /sys/fs/cgroup/other
+		mkdir /sys/fs/cgroup/made 2>/dev/null || echo read-only' |
+		xargs) == "tmpfs read-only" ]]
+}
+
+@test "a mount over a read-only one is as it was asked for" {
+	mounted tmpfs tmpfs /over ro
+	edit '.mounts += [ { destination: "/over", type: "tmpfs",
+		source: "tmpfs" } ]'
+	[[ $(inside 'echo written >/over/file; cat /over/file') == written ]]
+}
+
+@test "a read-only mount that lies below a later one is no more" {
+	mounted tmpfs tmpfs /over/below ro
+	edit '.mounts += [ { destination: "/over", type: "tmpfs",
+		source: "tmpfs" } ]'
+	[[ $(inside 'echo written >/over/file; cat /over/file') == written ]]
+}
+
 # --- ids ---------------------------------------------------------------------
 
 idmapped() # OPTION: source with two files of different owners
