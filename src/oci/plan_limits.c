@@ -395,6 +395,21 @@ static int check_alone(const struct cg_limits *l, struct err *e)
 		"memory: swap: limits memory and swap together, and needs a limit of memory");
 }
 
+/*
+ * Before 1.3 the specification had "default is no limit" of a number that
+ * could not be left out: podman up to 5.4 writes 0 for --pids-limit -1, and
+ * other runtimes made it no limit.
+ */
+static void set_old_pids(const struct plan_draft *d)
+{
+	const struct spec_pids *pids = d->os->resources->pids;
+	unsigned long minor =
+		strtoul(d->spec->version + strlen("1."), NULL, 10);
+
+	if (minor < 3 && pids && pids->limit.set && pids->limit.v == 0)
+		d->plan->limits.pids_max.v = -1;
+}
+
 int plan_add_limits(struct plan_draft *d, struct err *e)
 {
 	int r;
@@ -402,5 +417,8 @@ int plan_add_limits(struct plan_draft *d, struct err *e)
 	if (!d->os->resources)
 		return 0;
 	r = make_limits(d->os->resources, &d->plan->limits, e);
-	return r < 0 ? r : check_alone(&d->plan->limits, e);
+	if (r < 0)
+		return r;
+	set_old_pids(d);
+	return check_alone(&d->plan->limits, e);
 }

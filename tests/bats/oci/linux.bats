@@ -423,6 +423,15 @@ propagation() # NAME: of the root mount, as the container has it
 
 # --- cgroup ------------------------------------------------------------------
 
+@test "pids.limit 0 was no limit before ociVersion 1.3" {
+	edit '.linux.resources.pids.limit = 0 | .ociVersion = "1.0.2-dev"'
+	[[ $(moat_oci plan --bundle "$bundle" | jq .limits.pidsMax) == -1 ]]
+	edit '.ociVersion = "1.2.1"'
+	[[ $(moat_oci plan --bundle "$bundle" | jq .limits.pidsMax) == -1 ]]
+	edit '.ociVersion = "1.3.0"'
+	[[ $(moat_oci plan --bundle "$bundle" | jq .limits.pidsMax) == 1 ]]
+}
+
 @test "cgroupsPath is where the group is made, and it goes with the container" {
 	need_controller pids
 	edit --arg p "/moat-$test_id/sub/group" '.linux.cgroupsPath = $p |
