@@ -247,7 +247,7 @@ static int boot(const struct vm_backend *b, const struct guest *g,
 	struct vm_monitor m = VM_MONITOR_INIT;
 	struct vm_config c = VM_CONFIG_INIT;
 	uint32_t initrd = (uint32_t)g->initramfs;
-	char cmdline[] = "quiet panic=-1";
+	char cmdline[] = VM_KERNEL_WORDS;
 	double start;
 	int r = 0;
 

@@ -288,7 +288,6 @@ static int fill_hardware(const struct plan_vm *p, struct vm_config *c,
 	return 0;
 }
 
-/* "quiet": a console is slow, and its last lines shall be the trouble. */
 static int fill_config(const struct rt_vm *vm, struct vm_config *c, int share,
 		       struct err *e)
 {
@@ -296,7 +295,7 @@ static int fill_config(const struct rt_vm *vm, struct vm_config *c, int share,
 	int r;
 
 	c->kernel_fd = vm->kernel;
-	c->cmdline = str_printf("quiet panic=-1%s%s", p->cmdline ? " " : "",
+	c->cmdline = str_printf(VM_KERNEL_WORDS "%s%s", p->cmdline ? " " : "",
 				p->cmdline ? p->cmdline : "");
 	if (!c->cmdline)
 		return err_nomem(e);
