@@ -349,10 +349,14 @@ static int search_path(struct child *c, const char *name, struct err *e)
 int rt_step_program(struct child *c, struct err *e)
 {
 	const struct plan_process *p = c->l->process;
+	struct stat st;
 	int r;
 
 	if (!strchr(p->args[0], '/'))
 		return search_path(c, p->args[0], e);
+	/* A folder may be "executed": of that only execve() would tell. */
+	if (stat(p->args[0], &st) == 0 && S_ISDIR(st.st_mode))
+		return no_program(p->args[0], -EISDIR, e);
 	r = may_execute(p->args[0]);
 	if (r < 0)
 		return no_program(p->args[0], r, e);

@@ -82,6 +82,10 @@ setup()
 	moat_oci_fails create --bundle "$bundle" "$id"
 	says "'/etc/passwd': Permission denied"
 	nothing_left
+	program /bin
+	moat_oci_fails create --bundle "$bundle" "$id"
+	says "'/bin': Is a directory"
+	nothing_left
 }
 
 @test "a program that vanishes before start is told by start" {
