@@ -126,12 +126,20 @@ static int idmap_userns(const struct ns_mount *m,
 	return env->userns;
 }
 
-/* What may be an earlier mount of the container's, and is looked for in its
- * root when it is this one's turn. */
+/* Its path is the image's, which must not lead outside. */
 static bool is_inside(const struct ns_mount *m, const struct ns_mount_env *env)
 {
 	return env->root_path && path_below(m->source, env->root_path) &&
 	       !(m->flags & (NS_MOUNT_NO_SRC_LINK | NS_MOUNT_COPY_LINK));
+}
+
+/* What may be an earlier mount of the container's is looked for when it is this
+ * one's turn; but in a user namespace nobody could map ids then. */
+static bool waits_its_turn(const struct ns_mount *m,
+			   const struct ns_mount_env *env)
+{
+	return is_inside(m, env) &&
+	       !(env->in_userns && (m->flags & NS_MOUNT_IDMAP));
 }
 
 static int clone_inside(const struct ns_mount *m,
@@ -139,9 +147,14 @@ static int clone_inside(const struct ns_mount *m,
 			struct err *e)
 {
 	const char *path = m->source + strlen(env->root_path);
-	autoclose int fd = -1;
+	autoclose int fd = -1, own = -1;
 
-	fd = path_open_in_root(env->rootfd, *path ? path : "/", O_PATH, 0, e);
+	if (env->rootfd < 0)
+		own = open(env->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (env->rootfd < 0 && own < 0)
+		return err_errno(e, "open '%s'", env->root_path);
+	fd = path_open_in_root(MAX_OF(env->rootfd, own), *path ? path : "/",
+			       O_PATH, 0, e);
 	if (fd < 0)
 		return fd;
 	return ns_tree_clone(fd, "", flags);
@@ -238,8 +251,8 @@ int ns_mount_prepare(const struct ns_mount *m, const struct ns_mount_env *env,
 	    is_copied_link(m, link))
 		return 0;
 
-	r = is_inside(m, env) ? prepare_inside(m, env, ret_tree, e)
-			      : make_bind(m, env, ret_tree, e);
+	r = waits_its_turn(m, env) ? prepare_inside(m, env, ret_tree, e)
+				   : make_bind(m, env, ret_tree, e);
 	if (r >= 0 || tolerated(m, r))
 		return 0;
 	/* Without rights here, or on an old kernel: the container's half does
@@ -284,7 +297,7 @@ static int attach_bind(const struct ns_mount *m, const struct ns_mount_env *env,
 		return make_link(m, env, link, e);
 	if (prepared < 0 && (m->flags & NS_MOUNT_IDMAP))
 		return err_set(e, -EPERM, "idmap was not prepared");
-	if (is_inside(m, env)) {
+	if (waits_its_turn(m, env)) {
 		a.userns = prepared;
 		prepared = -1;
 	}
@@ -354,8 +367,8 @@ static int attach_old(const struct ns_mount *m, const struct ns_mount_env *env,
 	if (r >= 0)
 		r = label_mqueue(m, env, top, e);
 	if (r >= 0)
-		r = ns_tree_set(top, &a, e);
-	return r == -ENOSYS ? ns_tree_set_old(top, &a, e) : r;
+		r = ns_tree_change(top, &a, e);
+	return r;
 }
 
 static int attach_new(const struct ns_mount *m, const struct ns_mount_env *env,
@@ -430,8 +443,8 @@ static int remount(const struct ns_mount *m, const struct ns_mount_env *env,
 	if (m->sb_flags || (m->data && *m->data))
 		r = ns_fs_reconfigure(fd, &fs, e);
 	if (r >= 0)
-		r = ns_tree_set(fd, &a, e);
-	return r == -ENOSYS ? ns_tree_set_old(fd, &a, e) : r;
+		r = ns_tree_change(fd, &a, e);
+	return r;
 }
 
 int ns_mount_attach(const struct ns_mount *m, const struct ns_mount_env *env,
@@ -481,8 +494,6 @@ int ns_mount_seal(const struct ns_mount *m, int rootfd, struct err *e)
 		return tolerated(m, fd) ? 0 : fd;
 	if ((m->flags & NS_MOUNT_CGROUP) && !is_tmpfs(fd))
 		return 0;
-	r = ns_tree_set(fd, &a, e);
-	if (r == -ENOSYS)
-		r = ns_tree_set_old(fd, &a, e);
+	r = ns_tree_change(fd, &a, e);
 	return r < 0 ? err_wrap(e, r, "make '%s' read-only", m->target) : 0;
 }

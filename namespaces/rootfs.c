@@ -227,7 +227,7 @@ int ns_root_open(const struct ns_root *r, int tree, struct err *e)
 		return root;
 	n = attach_root(r, root, e);
 	if (n >= 0 && late)
-		n = ns_tree_set_old(root, &a, e);
+		n = ns_tree_change(root, &a, e);
 	/* The tree's descriptor names the attached mount's root. */
 	return n < 0 ? n : steal_fd(&root);
 }
@@ -288,8 +288,6 @@ int ns_root_seal(const struct ns_root *r, struct err *e)
 	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_errno(e, "open '/'");
-	n = ns_tree_set(root, &a, e);
-	if (n == -ENOSYS)
-		n = ns_tree_set_old(root, &a, e);
+	n = ns_tree_change(root, &a, e);
 	return n < 0 ? err_wrap(e, n, "seal root") : 0;
 }

@@ -117,5 +117,5 @@ int ns_tree_place(int tree, const struct ns_attrs *a, int target, struct err *e)
 	if (r >= 0)
 		return ns_tree_attach(tree, target, e);
 	r = ns_tree_attach(tree, target, e);
-	return r < 0 ? r : ns_tree_set_old(tree, a, e);
+	return r < 0 ? r : ns_tree_change(tree, a, e);
 }

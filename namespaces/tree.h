@@ -40,6 +40,6 @@ MUST_CHECK int ns_tree_attach(int tree, int target, struct err *e);
 MUST_CHECK int ns_tree_place(int tree, const struct ns_attrs *a, int target,
 			     struct err *e);
 
-/* The old way for a mount that is attached: mount(2) by /proc/self/fd. */
-MUST_CHECK int ns_tree_set_old(int tree, const struct ns_attrs *a,
-			       struct err *e);
+/* The same of a mount that is attached: old kernels have mount(2) for it. */
+MUST_CHECK int ns_tree_change(int tree, const struct ns_attrs *a,
+			      struct err *e);

@@ -62,7 +62,7 @@ static int remount(int tree, uint64_t set, uint64_t clear, unsigned long st)
 		     MS_REMOUNT | MS_BIND | new_flags(set, clear, st), NULL);
 }
 
-int ns_tree_set_old(int tree, const struct ns_attrs *a, struct err *e)
+static int set_old(int tree, const struct ns_attrs *a, struct err *e)
 {
 	char path[PATH_FD_MAX];
 	struct statvfs st;
@@ -87,4 +87,11 @@ int ns_tree_set_old(int tree, const struct ns_attrs *a, struct err *e)
 	    mount(NULL, path_of_fd(tree, path), NULL, a->propagation, NULL) < 0)
 		return err_errno(e, "set mount propagation");
 	return 0;
+}
+
+int ns_tree_change(int tree, const struct ns_attrs *a, struct err *e)
+{
+	int r = ns_tree_set(tree, a, e);
+
+	return r == -ENOSYS ? set_old(tree, a, e) : r;
 }

@@ -345,6 +345,24 @@ idmapped() # OPTION: source with two files of different owners
 	refuses . "idmap: neither mappings nor a user namespace"
 }
 
+@test "a source in the root is idmapped in a user namespace, and stays in the root" {
+	local root=$bundle/rootfs
+
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
+	namespace user
+	edit '.linux.uidMappings = [ { containerID: 0, hostID: 100000, size: 5000 } ]
+		| .linux.gidMappings = .linux.uidMappings'
+	mkdir "$root/inner" "$root/etc/here"
+	ln -s /etc "$root/link"
+	chown -hR 100000:100000 "$root"
+	touch "$root/inner/file"
+	chown 7:8 "$root/inner/file"
+	bound "$root/inner" /a idmap
+	bound "$root/link" /linked idmap
+	[[ $(inside 'stat -c "%u %g" /a/file; ls -d /linked/here' | xargs) == \
+		"7 8 /linked/here" ]]
+}
+
 # --- where to ----------------------------------------------------------------
 
 @test "a destination is resolved in the container's root" {
