@@ -346,18 +346,24 @@ static int search_path(struct child *c, const char *name, struct err *e)
 	return no_program(name, why, e);
 }
 
+/* Of those only execve() would tell. A profile may kill for another call. */
+static bool is_folder(const char *path)
+{
+	autofree char *within = str_printf("%s/.", path);
+
+	return within && access(within, F_OK) == 0;
+}
+
 int rt_step_program(struct child *c, struct err *e)
 {
 	const struct plan_process *p = c->l->process;
-	struct stat st;
 	int r;
 
 	if (!strchr(p->args[0], '/'))
 		return search_path(c, p->args[0], e);
-	/* A folder may be "executed": of that only execve() would tell. */
-	if (stat(p->args[0], &st) == 0 && S_ISDIR(st.st_mode))
-		return no_program(p->args[0], -EISDIR, e);
 	r = may_execute(p->args[0]);
+	if (r == 0 && is_folder(p->args[0]))
+		r = -EISDIR;
 	if (r < 0)
 		return no_program(p->args[0], r, e);
 	c->program = p->args[0];
