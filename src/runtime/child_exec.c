@@ -302,16 +302,25 @@ static int no_program(const char *name, int why, struct err *e)
 /*
  * access() asks for the real user without his capabilities, but CAP_DAC_OVERRIDE
  * executes what others may not. A seccomp profile, by now in force, may know
- * only the old call.
+ * only the old call, and kill for another.
  */
-static int may_execute(const char *path)
+static int may(const char *path, int mode)
 {
 	int why;
 
-	if (access(path, X_OK) == 0)
+	if (access(path, mode) == 0)
 		return 0;
 	why = -errno;
-	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : why;
+	if (why != -EACCES)
+		return why;
+	return faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0 ? 0 : why;
+}
+
+static bool is_folder(const char *path)
+{
+	autofree char *within = str_printf("%s/.", path);
+
+	return within && may(within, F_OK) == 0;
 }
 
 /* As execvp: a candidate we may not execute is remembered. */
@@ -326,13 +335,12 @@ static int search_path(struct child *c, const char *name, struct err *e)
 		return err_nomem(e);
 	STRV_FOREACH(dir, dirs) {
 		autofree char *full = path_join(**dir ? *dir : ".", name);
-		struct stat st;
 
 		if (!full)
 			return err_nomem(e);
-		if (stat(full, &st) < 0 || S_ISDIR(st.st_mode))
+		if (may(full, F_OK) < 0 || is_folder(full))
 			continue;
-		r = may_execute(full);
+		r = may(full, X_OK);
 		if (r == 0) {
 			c->program = steal_ptr(full);
 			return 0;
@@ -346,14 +354,6 @@ static int search_path(struct child *c, const char *name, struct err *e)
 	return no_program(name, why, e);
 }
 
-/* Of those only execve() would tell. A profile may kill for another call. */
-static bool is_folder(const char *path)
-{
-	autofree char *within = str_printf("%s/.", path);
-
-	return within && access(within, F_OK) == 0;
-}
-
 int rt_step_program(struct child *c, struct err *e)
 {
 	const struct plan_process *p = c->l->process;
@@ -361,7 +361,8 @@ int rt_step_program(struct child *c, struct err *e)
 
 	if (!strchr(p->args[0], '/'))
 		return search_path(c, p->args[0], e);
-	r = may_execute(p->args[0]);
+	r = may(p->args[0], X_OK);
+	/* Of a folder only execve() would tell. */
 	if (r == 0 && is_folder(p->args[0]))
 		r = -EISDIR;
 	if (r < 0)

@@ -60,6 +60,15 @@ rule()
 	says "Function not implemented"
 }
 
+@test "a program is found under a profile that kills who looks at files" {
+	profile '{ syscalls: [ { names: [ "stat", "lstat", "newfstatat", "statx",
+		"faccessat", "faccessat2" ], action: "SCMP_ACT_KILL_PROCESS" } ] }'
+	program true
+	run_container
+	program /bin/true
+	run_container
+}
+
 @test "the default action is for all that has no rule" {
 	# All a shell needs but mkdir.
 	edit '.linux.seccomp = { defaultAction: "SCMP_ACT_ERRNO",
