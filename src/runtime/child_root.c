@@ -202,11 +202,13 @@ int rt_step_paths(struct child *c, struct err *e)
 	return ns_root_mask(c->root, p->masked, p->mount_label, e);
 }
 
-/* What a later mount hides is not what its path leads to. */
+/* What a later mount hides is not what its path leads to. A remount changes
+ * what is there, and hides nothing. */
 static bool is_covered(const struct plan_mounts *m, size_t i)
 {
 	for (size_t j = i + 1; j < m->n; j++)
-		if (path_below(m->v[i].target, m->v[j].target))
+		if (!(m->v[j].flags & NS_MOUNT_REMOUNT) &&
+		    path_below(m->v[i].target, m->v[j].target))
 			return true;
 	return false;
 }

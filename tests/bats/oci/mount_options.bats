@@ -302,6 +302,13 @@ lacks_options() # DESTINATION OPTION...
 	[[ $(inside 'echo written >/over/file; cat /over/file') == written ]]
 }
 
+@test "a read-only mount stays so when it is remounted" {
+	mounted tmpfs tmpfs /over ro
+	edit '.mounts += [ { destination: "/over", type: "none",
+		source: "none", options: [ "remount", "nosuid" ] } ]'
+	[[ $(inside 'touch /over/file 2>/dev/null || echo read-only') == read-only ]]
+}
+
 @test "a read-only mount that lies below a later one is no more" {
 	mounted tmpfs tmpfs /over/below ro
 	edit '.mounts += [ { destination: "/over", type: "tmpfs",
