@@ -197,68 +197,18 @@ teardown()
 remove_leftovers()
 {
 	remove_containers
-	kill_leftovers
-	remove_cgroups
-	remove_mounts
+	"$MOAT_BUILD/tests/bats/lib/sweep" "$BATS_TEST_TMPDIR" "$test_id"
 }
 
 remove_containers()
 {
 	local dir id
 
-	for dir in "$BATS_TEST_TMPDIR"/oci/*/; do
-		[ ! -d "$dir" ] || moat_oci delete --force "$(basename "$dir")"
+	for dir in "$BATS_TEST_TMPDIR"/oci/*; do
+		[ ! -d "$dir" ] || moat_oci delete --force "${dir##*/}"
 	done
 	[ ! -d "$BATS_TEST_TMPDIR/state" ] ||
 		for id in $(moat ps --all --quiet); do
 			moat rm --force "$id"
 		done
 } >/dev/null 2>&1
-
-# Processes that were started in, from or on files of the test.
-kill_leftovers()
-{
-	local pid
-
-	while IFS=/ read -r _ _ pid _; do
-		grep -qs bats-core "/proc/$pid/cmdline" ||
-			kill -KILL "$pid" || :
-	done < <(leftovers)
-} 2>/dev/null
-
-# /proc/PID/..., some more than once. Some end meanwhile, which is no failure.
-leftovers()
-{
-	find /proc/[0-9]*/{root,cwd,exe} -maxdepth 0 \
-		\( -lname "$BATS_TEST_TMPDIR" -o -lname "$BATS_TEST_TMPDIR/*" \) || :
-	grep -laF "$BATS_TEST_TMPDIR" /proc/[0-9]*/cmdline
-}
-
-remove_cgroups()
-{
-	local dir
-
-	while read -r dir; do
-		xargs -r kill -KILL <"$dir/cgroup.procs" || :
-		wait_for 2 cgroup_is_empty "$dir" || :
-		rmdir "$dir" || :
-	done < <(find /sys/fs/cgroup -depth -type d -path "*$test_id*")
-} 2>/dev/null
-
-cgroup_is_empty() # FOLDER
-{
-	! grep -q . "$1/cgroup.procs"
-}
-
-remove_mounts()
-{
-	local dir mounts=()
-
-	while read -r _ _ _ _ dir _; do
-		[[ $dir != "$BATS_TEST_TMPDIR"/* ]] || mounts=("$dir" "${mounts[@]}")
-	done </proc/self/mountinfo
-	for dir in "${mounts[@]}"; do
-		printf -v dir %b "$dir"
-		umount -l "$dir" || :
-	done
-} 2>/dev/null
