@@ -234,12 +234,6 @@ static bool is_copied_link(const struct ns_mount *m, char target[PATH_MAX])
 	return true;
 }
 
-static bool tolerated(const struct ns_mount *m, int r)
-{
-	return (m->flags & NS_MOUNT_OPTIONAL) &&
-	       (r == -ENODEV || r == -EPERM || r == -ENOENT);
-}
-
 int ns_mount_prepare(const struct ns_mount *m, const struct ns_mount_env *env,
 		     int *ret_tree, struct err *e)
 {
@@ -253,7 +247,7 @@ int ns_mount_prepare(const struct ns_mount *m, const struct ns_mount_env *env,
 
 	r = waits_its_turn(m, env) ? prepare_inside(m, env, ret_tree, e)
 				   : make_bind(m, env, ret_tree, e);
-	if (r >= 0 || tolerated(m, r))
+	if (r >= 0)
 		return 0;
 	/* Without rights here, or on an old kernel: the container's half does
 	 * it. Nobody there could idmap. */
@@ -464,11 +458,6 @@ int ns_mount_attach(const struct ns_mount *m, const struct ns_mount_env *env,
 		r = attach_fs(m, env, e);
 	if (r >= 0)
 		return 0;
-	if (tolerated(m, r)) {
-		log_debug("went on without a mount on '%s': %s", m->target,
-			  err_text(e));
-		return 0;
-	}
 	return err_wrap(e, r, "mount '%s' on '%s'", what ? what : "cgroup",
 			m->target);
 }
@@ -491,7 +480,7 @@ int ns_mount_seal(const struct ns_mount *m, int rootfd, struct err *e)
 		return 0;
 	fd = path_open_in_root(rootfd, m->target, O_PATH | O_DIRECTORY, 0, e);
 	if (fd < 0)
-		return tolerated(m, fd) ? 0 : fd;
+		return fd;
 	if ((m->flags & NS_MOUNT_CGROUP) && !is_tmpfs(fd))
 		return 0;
 	r = ns_tree_change(fd, &a, e);

@@ -16,9 +16,8 @@
 #include "namespaces/idmap.h"
 
 enum ns_mount_flag {
-	NS_MOUNT_BIND = 1 << 0,	    /* source is a path of the host */
-	NS_MOUNT_RBIND = 1 << 1,    /* with what is mounted below it */
-	NS_MOUNT_OPTIONAL = 1 << 2, /* -ENODEV, -EPERM, -ENOENT are fine */
+	NS_MOUNT_BIND = 1 << 0,	   /* source is a path of the host */
+	NS_MOUNT_RBIND = 1 << 1,   /* with what is mounted below it */
 	NS_MOUNT_COPY_UP = 1 << 3, /* tmpcopyup: start with the image's files */
 	NS_MOUNT_IDMAP = 1 << 4,   /* by own mappings, or the container's */
 	NS_MOUNT_IDMAP_REC = 1 << 5, /* ridmap */
