@@ -250,11 +250,10 @@ static unsigned int owned(const struct plan *p)
 	return own;
 }
 
-/* Two keys that say the same thing, perhaps differently. */
+/* Two keys that say the same thing, perhaps differently. Of a host's name only
+ * one is allowed anyway. */
 static int check_twin(const struct plan *p, const char *key, struct err *e)
 {
-	if (p->hostname && str_eq(key, "kernel.hostname"))
-		return err_set(e, -EINVAL, "%s: contradicts hostname", key);
 	if (p->domainname && str_eq(key, "kernel.domainname"))
 		return err_set(e, -EINVAL, "%s: contradicts domainname", key);
 	return 0;

@@ -152,6 +152,25 @@ TEST(a_plan_forgets_the_topmost_of_what_was_removed)
 	spec_mounts_done(&s);
 }
 
+/* A checkpoint has only what was mounted for the container alone. */
+TEST(what_shows_something_of_the_host_is_external)
+{
+	struct ns_namespace made = { .kind = NS_CGROUP };
+	struct plan own = { .namespaces = { .v = &made, .n = 1 } };
+	struct plan joined = { 0 };
+	const struct ns_mount bind = { .flags = NS_MOUNT_BIND };
+	const struct ns_mount again = { .flags = NS_MOUNT_BIND |
+						 NS_MOUNT_REMOUNT };
+	const struct ns_mount groups = { .flags = NS_MOUNT_CGROUP };
+	const struct ns_mount proc = { 0 };
+
+	CHECK(plan_mount_is_external(&own, &bind));
+	CHECK(!plan_mount_is_external(&own, &again));
+	CHECK(!plan_mount_is_external(&own, &groups));
+	CHECK(plan_mount_is_external(&joined, &groups));
+	CHECK(!plan_mount_is_external(&own, &proc));
+}
+
 TEST(who_waits_for_readiness_is_mounted_on_top)
 {
 	struct plan_context ctx = test_machine;
@@ -189,6 +208,7 @@ int main(void)
 		TAP(mounts_are_judged_as_those_of_a_configuration),
 		TAP(a_plan_follows_what_was_added),
 		TAP(a_plan_forgets_the_topmost_of_what_was_removed),
+		TAP(what_shows_something_of_the_host_is_external),
 		TAP(who_waits_for_readiness_is_mounted_on_top),
 		TAP(a_micro_vm_has_nobody_to_notify),
 	};

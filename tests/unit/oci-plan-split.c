@@ -6,13 +6,14 @@
 #include "src/oci/plan_split.h"
 #include "tests/unit/oci-plan.h"
 
-#define HEAD                                                                   \
+#define HEADED(notes)                                                          \
 	"{\"ociVersion\":\"1.0.0\","                                           \
 	"\"process\":{\"args\":[\"a\"],\"cwd\":\"/w\",\"user\":{\"uid\":5},"   \
 	"\"apparmorProfile\":\"p\",\"oomScoreAdj\":7,"                         \
 	"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"hard\":9,\"soft\":9}]},"   \
 	"\"root\":{\"path\":\"r\",\"readonly\":true},\"hostname\":\"h\","      \
-	"\"annotations\":{\"moat.isolation\":\"vm\"},"
+	"\"annotations\":{\"moat.isolation\":\"vm\"" notes "},"
+#define HEAD HEADED("")
 #define NAMESPACES                                                             \
 	"\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"},"         \
 	"{\"type\":\"uts\"}]"
@@ -239,6 +240,16 @@ static const struct {
 	       "\"listenerPath\":\"/l\",\"syscalls\":[{\"names\":[\"read\"],"
 	       "\"action\":\"SCMP_ACT_NOTIFY\"}]}}}",
 	  "listener" },
+	{ HEAD "\"linux\":{\"namespaces\":[{\"type\":\"mount\"},"
+	       "{\"type\":\"pid\"},{\"type\":\"uts\"}]}}",
+	  "cannot share the host's" },
+	{ HEADED(",\"run.oci.keep_original_groups\":\"1\"") "\"linux\":{" NAMESPACES
+							    "}}",
+	  "cannot keep groups" },
+	{ HEADED(",\"run.oci.hooks.stdout\":\"/f\"") "\"linux\":{" NAMESPACES
+						     "},"
+						     "\"hooks\":{\"startContainer\":[{\"path\":\"/s\"}]}}",
+	  "cannot write to files of the host" },
 };
 
 TEST(what_a_guest_cannot_have_is_refused_by_name)

@@ -293,6 +293,23 @@ TEST(disks_that_cannot_be_are_refused_by_name)
 	}
 }
 
+TEST(a_dev_of_the_host_takes_no_nodes_of_disks)
+{
+	static const char text[] =
+		"{\"ociVersion\":\"1.3.0\",\"vm\":{},"
+		"\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},"
+		"\"root\":{\"path\":\"r\"},"
+		"\"mounts\":[{\"destination\":\"/dev\",\"type\":\"bind\","
+		"\"source\":\"/dev\",\"options\":[\"rbind\"]}],"
+		"\"annotations\":{\"moat.vm.disk.a\":\"/f\"},"
+		"\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]}}";
+	_cleanup_(plan_done) struct plan p = { 0 };
+	struct err e = { 0 };
+
+	CHECK_INT(test_parse(text, &test_machine, &p, &e), -EINVAL);
+	CHECK_HAS(e.text, "disks: /dev is bound from the host");
+}
+
 static const struct tap_test tests[] = {
 	TAP(a_machine_is_as_large_as_its_limits),
 	TAP(what_is_asked_for_by_name_counts_before_limits),
@@ -304,6 +321,7 @@ static const struct tap_test tests[] = {
 	TAP(a_disk_has_the_rates_behind_its_path),
 	TAP(a_rule_says_whether_a_disk_is_written_to),
 	TAP(disks_that_cannot_be_are_refused_by_name),
+	TAP(a_dev_of_the_host_takes_no_nodes_of_disks),
 };
 
 int main(void)
