@@ -187,6 +187,8 @@ static void share_network(struct spec *s)
 
 static int deny_calls(struct spec *s, struct err *e)
 {
+	char *const *caps = s->process->capabilities->bounding;
+	const struct eng_denied_call *call;
 	struct ns_seccomp *p;
 
 	if (!NEED(s->os->seccomp))
@@ -199,7 +201,11 @@ static int deny_calls(struct spec *s, struct err *e)
 	if (set(&p->default_action, "SCMP_ACT_ALLOW", e) < 0 ||
 	    set(&p->rules.v[0].action, "SCMP_ACT_ERRNO", e) < 0)
 		return -ENOMEM;
-	return set_list(&p->rules.v[0].names, eng_denied_calls, e);
+	for (call = eng_denied_calls; call->name; call++)
+		if (!(call->unless && strv_has(caps, call->unless)) &&
+		    strv_add(&p->rules.v[0].names, call->name) < 0)
+			return err_nomem(e);
+	return 0;
 }
 
 static int annotate(struct spec *s, const char *key, const char *value,

@@ -36,4 +36,9 @@ MUST_CHECK int eng_user_find(int rootfd, const char *text, struct eng_user *ret,
 /* What an environment gets unless something else is said. */
 extern const char *const eng_default_caps[]; /* NULL at the end */
 extern const char *const eng_default_env[];
-extern const char *const eng_denied_calls[];
+/* A system call, and the capability that opens it; NULL: none does. */
+struct eng_denied_call {
+	const char *name;
+	const char *unless;
+};
+extern const struct eng_denied_call eng_denied_calls[]; /* no name at the end */

@@ -204,6 +204,18 @@ out_of_host()
 	[[ $output == *"both added and dropped"* ]]
 }
 
+@test "a capability that is added opens the system calls that are for it" {
+	run run_host host dmesg -S
+	[[ $status -ne 0 && $output == *"Operation not permitted"* ]]
+	run run_host --cap-add syslog host sh -c 'dmesg -S >/dev/null && echo read'
+	[[ $status -eq 0 && $output == *read ]]
+	run run_host --cap-add syslog host mount -t tmpfs none /mnt
+	[[ $status -ne 0 ]]
+	run run_host --cap-add sys_admin host sh -c '
+		mount -t tmpfs none /mnt && grep -c " /mnt tmpfs " /proc/mounts'
+	[[ $status -eq 0 && ${lines[-1]} == 1 ]]
+}
+
 @test "nothing is left behind" {
 	run_host host true
 	run moat ps --all --quiet
