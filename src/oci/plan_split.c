@@ -13,14 +13,31 @@
 /* --- what cannot be ---------------------------------------------------------
  */
 
+/* Besides what every container has. */
+static const struct {
+	int64_t major, minor;
+} usual_devices[] = {
+	{ 5, 2 },    /* ptmx */
+	{ 10, 200 }, /* net/tun */
+	{ 10, 229 }, /* fuse */
+};
+
+/* Numbers mean the same in every kernel, whatever the node is called. */
 static bool is_known_device(const struct ns_device *d)
 {
+	if (d->type == 'p')
+		return true;
+	if (d->type != 'c' && d->type != 'u')
+		return false;
 	for (size_t i = 0; i < n_ns_device_defaults; i++)
-		if (str_eq(d->path, ns_device_defaults[i].path))
+		if (d->major == ns_device_defaults[i].major &&
+		    d->minor == ns_device_defaults[i].minor)
 			return true;
-	/* Numbers that mean the same in every kernel. */
-	return d->type == 'p' || str_eq(d->path, "/dev/fuse") ||
-	       str_eq(d->path, "/dev/net/tun") || str_eq(d->path, "/dev/ptmx");
+	for (size_t i = 0; i < ARRAY_SIZE(usual_devices); i++)
+		if (d->major == usual_devices[i].major &&
+		    d->minor == usual_devices[i].minor)
+			return true;
+	return false;
 }
 
 static int check_devices(const struct plan *p, struct err *e)
@@ -34,8 +51,19 @@ static int check_devices(const struct plan *p, struct err *e)
 	return 0;
 }
 
+static int check_process(const struct plan_process *p, struct err *e)
+{
+	if (p->cpus_initial || p->cpus_final)
+		return err_set(
+			e, -EOPNOTSUPP,
+			"execCPUAffinity names CPUs of the host: a micro-VM has its own");
+	return 0;
+}
+
 static int check(const struct plan *p, struct err *e)
 {
+	int r;
+
 	if (p->root.shared)
 		return err_set(
 			e, -EOPNOTSUPP,
@@ -63,7 +91,8 @@ static int check(const struct plan *p, struct err *e)
 		return err_set(
 			e, -EOPNOTSUPP,
 			"seccomp: a listener cannot look into a micro-VM");
-	return check_devices(p, e);
+	r = check_process(&p->process, e);
+	return r < 0 ? r : check_devices(p, e);
 }
 
 /* --- pieces -----------------------------------------------------------------
@@ -144,6 +173,36 @@ static void drop_hooks(struct plan *p, unsigned int kinds)
 /* --- the host's half ---------------------------------------------------------
  */
 
+static int copy_ids(const struct ns_idmaps *from, struct ns_idmaps *to,
+		    struct err *e)
+{
+	to->v = calloc(from->n, sizeof(*to->v));
+	if (!to->v)
+		return err_nomem(e);
+	memcpy(to->v, from->v, from->n * sizeof(*to->v));
+	to->n = from->n;
+	return 0;
+}
+
+/* What is mapped as the environment is, by its own mappings: its user namespace
+ * is the guest's, the mount is made here. */
+static int map_mounts(struct plan *p, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->mounts.n && r == 0; i++) {
+		struct ns_mount *m = &p->mounts.v[i];
+
+		if (!(m->flags & NS_MOUNT_IDMAP) || m->uids.n > 0 ||
+		    p->map.uids.n == 0)
+			continue;
+		r = copy_ids(&p->map.uids, &m->uids, e);
+		if (r == 0)
+			r = copy_ids(&p->map.gids, &m->gids, e);
+	}
+	return r;
+}
+
 /* Only binds, under the names that the guest knows. */
 static int host_mounts(struct plan *p, struct err *e)
 {
@@ -203,8 +262,10 @@ static bool may_have_links(const struct plan *p)
 
 static int make_host(struct plan *p, bool rootless, struct err *e)
 {
-	int r;
+	int r = map_mounts(p, e);
 
+	if (r < 0)
+		return r;
 	/* The user namespace is made in the guest: whoever serves the shared
 	 * files must be able to give them to anybody. A user without rights
 	 * has none but in a namespace of his own. */
@@ -254,8 +315,7 @@ static int guest_root(struct ns_root *r, struct err *e)
 static int guest_mounts(struct plan *p, struct err *e)
 {
 	const uint32_t hosts = NS_MOUNT_IDMAP | NS_MOUNT_IDMAP_REC |
-			       NS_MOUNT_REL_UIDS | NS_MOUNT_REL_GIDS |
-			       NS_MOUNT_NO_SRC_LINK;
+			       NS_MOUNT_REL_UIDS | NS_MOUNT_REL_GIDS;
 
 	for (size_t i = 0; i < p->mounts.n; i++) {
 		struct ns_mount *m = &p->mounts.v[i];
@@ -295,8 +355,6 @@ static void guest_process(struct plan_process *p)
 {
 	free(steal_ptr(p->apparmor));
 	free(steal_ptr(p->selinux));
-	free(steal_ptr(p->cpus_initial));
-	free(steal_ptr(p->cpus_final));
 	DROP(ns_sched_table, p->sched);
 	DROP(ns_io_priority_table, p->io_priority);
 }
@@ -374,8 +432,11 @@ int plan_split_process(const struct plan_process *p,
 		       struct plan_process *ret_host,
 		       struct plan_process *ret_guest, struct err *e)
 {
-	int r = json_copy(&plan_process_table, p, ret_guest, e);
+	int r = check_process(p, e);
 
+	if (r < 0)
+		return r;
+	r = json_copy(&plan_process_table, p, ret_guest, e);
 	if (r == 0)
 		r = json_copy(&plan_process_table, p, ret_host, e);
 	if (r == 0)

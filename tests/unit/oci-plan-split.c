@@ -182,6 +182,29 @@ static const char mapped[] =
 	     "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"},"
 	     "{\"type\":\"user\"},{\"type\":\"uts\"}]}}";
 
+#define BINDS(binds) HEAD "\"mounts\":[" binds "],\"linux\":{"
+
+static const char idmapped[] = BINDS(
+	"{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/srv\","
+	"\"options\":[\"bind\",\"idmap\"]},"
+	"{\"destination\":\"/b\",\"type\":\"bind\",\"source\":\"/srv\","
+	"\"options\":[\"bind\"],\"uidMappings\":[{\"containerID\":0,"
+	"\"hostID\":50,\"size\":9}],\"gidMappings\":[{\"containerID\":0,"
+	"\"hostID\":50,\"size\":9}]}") "\"uidMappings\":[{\"containerID\":0,\"hostID\":100000,\"size\":99}],"
+				       "\"gidMappings\":[{\"containerID\":0,\"hostID\":200000,\"size\":99}],"
+				       "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"},"
+				       "{\"type\":\"uts\"},{\"type\":\"user\"}]}}";
+
+static const char links[] =
+	BINDS("{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/l\","
+	      "\"options\":[\"bind\",\"src-nofollow\"]}") NAMESPACES "}}";
+
+static const char devices[] =
+	HEAD "\"linux\":{" NAMESPACES
+	     ",\"devices\":[{\"path\":\"/dev/nothing\",\"type\":\"c\","
+	     "\"major\":1,\"minor\":3},{\"path\":\"/dev/files\",\"type\":\"u\","
+	     "\"major\":10,\"minor\":229}]}}";
+
 TEST(a_user_namespace_is_made_where_the_files_are_reached)
 {
 	SPLIT(h, mapped, false);
@@ -189,6 +212,52 @@ TEST(a_user_namespace_is_made_where_the_files_are_reached)
 	(void)CHECK(!plan_owns(&h.host, NS_USER) && h.host.map.uids.n == 0);
 	(void)CHECK(plan_makes(&h.guest, NS_USER) && h.guest.map.uids.n == 1 &&
 		    h.guest.root.in_userns);
+}
+
+TEST(what_is_mapped_as_the_environment_is_has_its_mappings_on_the_host)
+{
+	SPLIT(h, idmapped, false);
+
+	REQUIRE(h.host.mounts.n == 2 && h.host.mounts.v[0].uids.n == 1 &&
+		h.host.mounts.v[0].gids.n == 1);
+	(void)CHECK(h.host.mounts.v[0].uids.v[0].host_id == 100000);
+	(void)CHECK(h.host.mounts.v[0].gids.v[0].host_id == 200000);
+	/* By mappings of its own: those. */
+	(void)CHECK(h.host.mounts.v[1].uids.n == 1 &&
+		    h.host.mounts.v[1].uids.v[0].host_id == 50);
+	for (size_t i = 0; i < h.guest.mounts.n; i++)
+		(void)CHECK(h.guest.mounts.v[i].uids.n == 0 &&
+			    !(h.guest.mounts.v[i].flags & NS_MOUNT_IDMAP));
+}
+
+TEST(a_source_that_is_a_link_is_one_in_the_guest)
+{
+	SPLIT(h, links, false);
+
+	REQUIRE(h.guest.mounts.n == 1);
+	(void)CHECK(h.host.mounts.v[0].flags & NS_MOUNT_NO_SRC_LINK);
+	(void)CHECK(h.guest.mounts.v[0].flags & NS_MOUNT_NO_SRC_LINK);
+}
+
+TEST(a_device_of_every_kernel_may_have_another_name)
+{
+	SPLIT(h, devices, false);
+
+	(void)CHECK(h.host.devices.n == 0 && h.guest.devices.n >= 2);
+}
+
+TEST(an_exec_on_cpus_of_the_host_is_refused)
+{
+	_cleanup_(plan_process_done) struct plan_process host = { 0 };
+	_cleanup_(plan_process_done) struct plan_process guest = { 0 };
+	char cpus[] = "1";
+	const struct plan_process initial = { .cpus_initial = cpus };
+	const struct plan_process final = { .cpus_final = cpus };
+	struct err e = { 0 };
+
+	(void)CHECK(plan_split_process(&initial, &host, &guest, &e) < 0);
+	(void)CHECK_HAS(e.text, "execCPUAffinity");
+	(void)CHECK(plan_split_process(&final, &host, &guest, &e) < 0);
 }
 
 TEST(without_root_the_hosts_half_has_the_user_namespace)
@@ -233,6 +302,9 @@ static const struct {
 	{ HEAD "\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/dev/kvm\","
 	       "\"type\":\"c\",\"major\":10,\"minor\":232}]}}",
 	  "'/dev/kvm'" },
+	{ HEAD "\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/dev/null\","
+	       "\"type\":\"c\",\"major\":10,\"minor\":232}]}}",
+	  "'/dev/null'" },
 	{ HEAD "\"linux\":{" NAMESPACES ",\"netDevices\":{\"eth9\":{}}}}",
 	  "'eth9'" },
 	{ HEAD "\"linux\":{" NAMESPACES
@@ -349,6 +421,10 @@ static const struct tap_test tests[] = {
 	TAP(hooks_run_where_their_namespaces_are),
 	TAP(the_guests_half_needs_nothing_of_the_machine),
 	TAP(a_user_namespace_is_made_where_the_files_are_reached),
+	TAP(what_is_mapped_as_the_environment_is_has_its_mappings_on_the_host),
+	TAP(a_source_that_is_a_link_is_one_in_the_guest),
+	TAP(a_device_of_every_kernel_may_have_another_name),
+	TAP(an_exec_on_cpus_of_the_host_is_refused),
 	TAP(without_root_the_hosts_half_has_the_user_namespace),
 	TAP(what_a_disk_is_on_the_host_is_the_hosts_half),
 	TAP(an_update_is_split_as_the_plan_was),

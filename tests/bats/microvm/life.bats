@@ -191,6 +191,24 @@ nothing_is_left()
 	[[ $(tr -s " " <<<"$output") == $' 0 1000 10\n0x9\n0' ]]
 }
 
+@test "a volume is mapped as the environment is, a link is bound as a link" {
+	chown 7:8 "$bundle/vol"
+	chmod 0777 "$bundle/vol"
+	ln -s /proc/1/root "$bundle/link"
+	linux=', "uidMappings": [ { "containerID": 0, "hostID": 100000, "size": 99 } ],
+		"gidMappings": [ { "containerID": 0, "hostID": 200000, "size": 99 } ]'
+	mounts=", { \"destination\": \"/tmp/vol\", \"type\": \"bind\",
+		\"source\": \"$bundle/vol\", \"options\": [ \"bind\", \"idmap\" ] },
+	{ \"destination\": \"/tmp/link\", \"type\": \"bind\",
+		\"source\": \"$bundle/link\", \"options\": [ \"bind\", \"src-nofollow\" ] }"
+	make_bundle sh -ec 'touch /tmp/vol/new; stat -c %u:%g /tmp/vol; readlink /tmp/link'
+	sed -i 's/{ "type": "uts" },/& { "type": "user" },/' "$bundle/config.json"
+	run --separate-stderr moat_oci run --bundle "$bundle" "$vm" </dev/null
+	echo "$output$stderr"
+	[[ $status -eq 0 && $output == $'7:8\n/proc/1/root' ]]
+	[[ $(stat -c %u:%g "$bundle/vol/new") == 0:0 ]]
+}
+
 # The root of whoever serves it, perhaps of one thread or of a child, is the
 # share.
 @test "nothing can be made in the share beside the root and the volumes" {
