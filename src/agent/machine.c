@@ -61,6 +61,17 @@ static int mount_share(const struct wire_mount *m, struct err *e)
 	return 0;
 }
 
+/* Who has no namespace for them sees what he would see on the host. */
+static int set_names(const struct wire_setup *s, struct err *e)
+{
+	if (s->hostname && sethostname(s->hostname, strlen(s->hostname)) < 0)
+		return err_errno(e, "set the host's name");
+	if (s->domainname &&
+	    setdomainname(s->domainname, strlen(s->domainname)) < 0)
+		return err_errno(e, "set the host's domain");
+	return 0;
+}
+
 static int set_up(const struct wire_setup *s, struct err *e)
 {
 	const struct log_config config = {
@@ -74,6 +85,8 @@ static int set_up(const struct wire_setup *s, struct err *e)
 		r = set_clock(s->clock_secs, s->clock_nanosecs, e);
 	if (r == 0 && s->entropy.n)
 		r = add_entropy(s->entropy.v, s->entropy.n, e);
+	if (r == 0)
+		r = set_names(s, e);
 	if (r == 0)
 		r = net_loopback_up(e);
 	if (r == 0 && s->network)

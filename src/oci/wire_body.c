@@ -29,6 +29,8 @@ static const struct json_field setup_fields[] = {
 		 mount_table),
 	JSON_PTR(struct wire_setup, network, "network", struct net_config,
 		 net_config_table),
+	JSON_STR(struct wire_setup, hostname, "hostname"),
+	JSON_STR(struct wire_setup, domainname, "domainname"),
 };
 const struct json_table wire_setup_table =
 	JSON_TABLE(struct wire_setup, setup_fields);

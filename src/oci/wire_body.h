@@ -32,6 +32,8 @@ struct wire_setup {
 	bool debug;  /* the agent says on the console what it does */
 	JSON_VEC_OF(struct wire_mount) mounts; /* virtiofs by tag, in order */
 	struct net_config *network; /* what its cards are called, and have */
+	char *hostname;		    /* the host's, for who shares its names */
+	char *domainname;
 };
 extern const struct json_table wire_setup_table;
 

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,8 +91,13 @@ static int set_up(struct child *c, struct rt_host *h, struct err *e)
 		.mounts = { &share, 1 },
 		.network = &c->l->vm->net,
 	};
+	struct utsname names;
 	struct timespec now;
 
+	if (uname(&names) < 0)
+		return err_errno(e, "get the host's name");
+	s.hostname = names.nodename;
+	s.domainname = names.domainname;
 	if (getrandom(random, sizeof(random), 0) != sizeof(random) ||
 	    clock_gettime(CLOCK_REALTIME, &now) < 0)
 		return err_errno(e, "get random bytes and the time");

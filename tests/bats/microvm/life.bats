@@ -209,6 +209,15 @@ nothing_is_left()
 	[[ $(stat -c %u:%g "$bundle/vol/new") == 0:0 ]]
 }
 
+@test "without a namespace for names the guest has those of the host" {
+	make_bundle sh -c 'cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname'
+	sed -i 's/{ "type": "uts" },//; s/"hostname": "inside",//' "$bundle/config.json"
+	run --separate-stderr moat_oci run --bundle "$bundle" "$vm" </dev/null
+	echo "$output$stderr"
+	[[ $status -eq 0 ]]
+	[[ $output == $(cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname) ]]
+}
+
 # The root of whoever serves it, perhaps of one thread or of a child, is the
 # share.
 @test "nothing can be made in the share beside the root and the volumes" {
