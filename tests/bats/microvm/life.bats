@@ -289,6 +289,20 @@ nothing_is_left()
 	moat_oci_fails state "$vm"
 }
 
+# Words are measured, and say what a guest is spared: none may go unseen.
+@test "a kernel's words are the same on every monitor, the user's come last" {
+	local monitors=("$backend") words='quiet panic=-1 cryptomgr.notests 8250.nr_uarts=1'
+
+	[[ $backend != kvm ]] || monitors+=(qemu)
+	notes=', "moat.vm.cmdline": "moat.test=1"'
+	for backend in "${monitors[@]}"; do
+		make_bundle cat /proc/cmdline
+		run --separate-stderr moat_oci run --bundle "$bundle" "$vm" </dev/null
+		echo "$backend: $status: $output$stderr"
+		[[ $status -eq 0 && $output == "console=ttyS0 "*" $words moat.test=1" ]]
+	done
+}
+
 @test "a kernel that is none, and one that is cut off, are named" {
 	echo "nothing" >"$BATS_TEST_TMPDIR/none"
 	head -c 100000 "$(compgen -G "/boot/vmlinuz-*" | head -n 1)" \
