@@ -5,6 +5,7 @@
 #include <linux/virtio_blk.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "microvm/rate.h"
@@ -121,6 +122,46 @@ TEST(sectors_are_written)
 	CHECK_INT(block[511], 'w');
 	CHECK_INT(pread(k.fd, block, 1, 6L * 512), 1);
 	CHECK_INT(block[0], '6');
+	end(&k);
+}
+
+/* /dev/null takes every write, and cannot be flushed: what nobody flushes goes
+ * well there. */
+static bool begin_unflushable(struct disk *k, uint64_t features)
+{
+	autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	return begin(k, false, features) &&
+	       CHECK(null >= 0 && dup3(null, k->fd, O_CLOEXEC) == k->fd);
+}
+
+TEST(a_flush_reaches_the_host_and_says_when_it_fails)
+{
+	struct rq rq = { VIRTIO_BLK_T_OUT, 5, 512, 0, 0 };
+	struct rq flush = { VIRTIO_BLK_T_FLUSH, 0, 0, 0, 0 };
+	const char block[512] = { 0 };
+	struct disk k;
+
+	if (!begin_unflushable(&k, FLUSH))
+		return;
+	CHECK_INT(ask(&k, &rq, block), VIRTIO_BLK_S_OK);
+	CHECK_INT(ask(&k, &flush, NULL), VIRTIO_BLK_S_IOERR);
+	end(&k);
+}
+
+TEST(who_knows_no_flush_has_one_after_each_write)
+{
+	struct rq rq = { VIRTIO_BLK_T_OUT, 5, 512, 0, 0 };
+	const char block[512] = { 0 };
+	struct disk k;
+
+	if (!begin(&k, false, 0))
+		return;
+	CHECK_INT(ask(&k, &rq, block), VIRTIO_BLK_S_OK);
+	end(&k);
+	if (!begin_unflushable(&k, 0))
+		return;
+	CHECK_INT(ask(&k, &rq, block), VIRTIO_BLK_S_IOERR);
 	end(&k);
 }
 
@@ -298,6 +339,8 @@ TEST(a_bucket_lets_through_what_it_holds)
 static const struct tap_test tests[] = {
 	TAP(sectors_are_read),
 	TAP(sectors_are_written),
+	TAP(a_flush_reaches_the_host_and_says_when_it_fails),
+	TAP(who_knows_no_flush_has_one_after_each_write),
 	TAP(a_read_only_disk_is_not_written),
 	TAP(the_disk_has_a_serial_number),
 	TAP(zeroes_and_discards_leave_zeros),

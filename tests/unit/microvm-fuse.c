@@ -509,6 +509,47 @@ TEST(a_folder_and_what_is_on_it_can_be_synced)
 	CHECK(out.st.bsize > 0 && out.st.namelen > 0);
 }
 
+/* By which the server has this file open, not only found; -1: none. */
+static int served_fd(const struct fuse_test *t, const char *name)
+{
+	char path[PATH_MAX], link[64], there[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", t->dir.path, name);
+	for (int fd = 3; fd < 256; fd++) {
+		int flags = fcntl(fd, F_GETFL);
+		ssize_t n;
+
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlink(link, there, sizeof(there) - 1);
+		if (n < 0 || flags < 0 || flags & O_PATH)
+			continue;
+		there[n] = '\0';
+		if (strcmp(there, path) == 0)
+			return fd;
+	}
+	return -1;
+}
+
+/* /dev/null cannot be synced: what does not reach the host goes well there. */
+TEST(a_sync_reaches_the_host_and_says_when_it_fails)
+{
+	autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct fuse_fsync_in in = { 0 };
+	uint64_t node;
+	int fd;
+
+	FUSE_BEGIN(t, false);
+	REQUIRE(scratch_write(&t->dir, "file", "x"));
+	node = look(t, FUSE_ROOT_ID, "file");
+	in.fh = open_node(t, node, O_RDWR);
+	CHECK_INT(ASK(t, FUSE_FSYNC, node, in), 0);
+	fd = served_fd(t, "file");
+	REQUIRE(null >= 0 && fd >= 0 && dup3(null, fd, O_CLOEXEC) == fd);
+	CHECK_INT(ASK(t, FUSE_FSYNC, node, in), -EINVAL);
+	in.fsync_flags = FUSE_FSYNC_FDATASYNC;
+	CHECK_INT(ASK(t, FUSE_FSYNC, node, in), -EINVAL);
+}
+
 /* --- extended attributes --------------------------------------------------*/
 
 TEST(extended_attributes_are_set_listed_read_and_removed)
@@ -610,6 +651,7 @@ static const struct tap_test tests[] = {
 	TAP(a_folder_is_read_whole_in_pieces_of_any_size),
 	TAP(an_entry_with_attributes_counts_as_a_lookup),
 	TAP(a_folder_and_what_is_on_it_can_be_synced),
+	TAP(a_sync_reaches_the_host_and_says_when_it_fails),
 	TAP(extended_attributes_are_set_listed_read_and_removed),
 	TAP(a_read_only_folder_stays_as_it_is),
 };
