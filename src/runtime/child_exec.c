@@ -362,9 +362,10 @@ int rt_step_program(struct child *c, struct err *e)
 	if (!strchr(p->args[0], '/'))
 		return search_path(c, p->args[0], e);
 	r = may(p->args[0], X_OK);
-	/* Of a folder only execve() would tell. */
+	/* Of a folder only execve() would tell, and in these words: callers make
+	 * an exit status of them. */
 	if (r == 0 && is_folder(p->args[0]))
-		r = -EISDIR;
+		r = -EACCES;
 	if (r < 0)
 		return no_program(p->args[0], r, e);
 	c->program = p->args[0];

@@ -84,7 +84,7 @@ setup()
 	nothing_left
 	program /bin
 	moat_oci_fails create --bundle "$bundle" "$id"
-	says "'/bin': Is a directory"
+	says "'/bin': Permission denied"
 	nothing_left
 }
 
