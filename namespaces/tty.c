@@ -69,19 +69,13 @@ static int open_slave(int master, struct err *e)
 	return steal_fd(&fd);
 }
 
-static int set_up(int slave, uint32_t rows, uint32_t cols, struct err *e)
+static int set_size(int slave, uint32_t rows, uint32_t cols, struct err *e)
 {
 	const struct winsize size = {
 		.ws_row = (unsigned short)MIN_OF(rows, (uint32_t)UINT16_MAX),
 		.ws_col = (unsigned short)MIN_OF(cols, (uint32_t)UINT16_MAX),
 	};
-	struct termios t;
 
-	if (tcgetattr(slave, &t) < 0)
-		return err_errno(e, "read pty settings");
-	t.c_oflag &= ~(tcflag_t)ONLCR;
-	if (tcsetattr(slave, TCSANOW, &t) < 0)
-		return err_errno(e, "change pty settings");
 	if ((rows || cols) && ioctl(slave, TIOCSWINSZ, &size) < 0)
 		return err_errno(e, "set pty size");
 	return 0;
@@ -98,11 +92,23 @@ int ns_tty_open(int rootfd, uint32_t rows, uint32_t cols, struct ns_tty *ret,
 	slave = open_slave(master, e);
 	if (slave < 0)
 		return err_wrap(e, slave, "terminal");
-	r = set_up(slave, rows, cols, e);
+	r = set_size(slave, rows, cols, e);
 	if (r < 0)
 		return err_wrap(e, r, "terminal");
 	ret->master = steal_fd(&master);
 	ret->slave = steal_fd(&slave);
+	return 0;
+}
+
+int ns_tty_bare(int slave, struct err *e)
+{
+	struct termios t;
+
+	if (tcgetattr(slave, &t) < 0)
+		return err_errno(e, "read pty settings");
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	if (tcsetattr(slave, TCSANOW, &t) < 0)
+		return err_errno(e, "change pty settings");
 	return 0;
 }
 

@@ -4,8 +4,7 @@
 /*
  * Terminals. The container's pty is made in its own devpts, after the mounts:
  * the slave becomes stdin, stdout and stderr and is bound on /dev/console; the
- * master travels to whoever asked for it. ONLCR is off on it, so that a line
- * ends in \n for the reader of the master.
+ * master travels to whoever asked for it.
  */
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -20,6 +19,9 @@ struct ns_tty {
 /* From /dev/pts of the container (rootfd: its root), checked to be devpts. */
 MUST_CHECK int ns_tty_open(int rootfd, uint32_t rows, uint32_t cols,
 			   struct ns_tty *ret, struct err *e);
+/* ONLCR off: a line ends in \n for the reader of the master. For who writes it
+ * to a file; a terminal in raw mode needs the \r of the kernel's default. */
+MUST_CHECK int ns_tty_bare(int slave, struct err *e);
 /* setsid() done before: the slave becomes the controlling terminal and stdio.
  */
 MUST_CHECK int ns_tty_adopt(int slave, uint32_t uid, struct err *e);

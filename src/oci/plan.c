@@ -28,6 +28,7 @@ static const struct json_field process_fields[] = {
 	JSON_STRV(struct plan_process, env, "env"),
 	JSON_STR(struct plan_process, cwd, "cwd"),
 	JSON_BOOL(struct plan_process, terminal, "terminal"),
+	JSON_BOOL(struct plan_process, crlf, "crlf"),
 	JSON_U32(struct plan_process, rows, "rows"),
 	JSON_U32(struct plan_process, cols, "cols"),
 	JSON_OBJ(struct plan_process, user, "user", struct ns_user,

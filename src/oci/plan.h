@@ -41,6 +41,7 @@ struct plan_process {
 	char **env;
 	char *cwd;
 	bool terminal;
+	bool crlf;	     /* lines end in \r\n: see rt_crlf() */
 	uint32_t rows, cols; /* 0: the caller's terminal decides */
 	struct ns_user user;
 	struct ns_caps caps;

@@ -102,6 +102,11 @@ int rt_step_console(struct child *c, struct err *e)
 		return r;
 	master = tty.master;
 	slave = tty.slave;
+	if (!p->crlf) {
+		r = ns_tty_bare(slave, e);
+		if (r < 0)
+			return r;
+	}
 
 	if (c->l->init_pidfd < 0) {
 		r = ns_tty_console(c->root, slave, e);

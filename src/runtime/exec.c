@@ -56,11 +56,12 @@ static int check_status(const struct exec *x, struct err *e)
 	return 0;
 }
 
-static int check_terminal(const struct exec *x, struct err *e)
+static int decide_terminal(struct exec *x, struct err *e)
 {
 	const struct rt_io *io = &x->args->io;
 	bool terminal = x->process.terminal;
 
+	x->process.crlf = terminal && rt_crlf(io);
 	if (!terminal && io->console_socket)
 		return err_set(e, -EINVAL,
 			       "--console-socket without a terminal");
@@ -89,7 +90,7 @@ static int decide(struct exec *x, struct err *e)
 	} else {
 		r = rt_exec_process(&x->env.plan, &a->words, &x->process, e);
 	}
-	return r < 0 ? r : check_terminal(x, e);
+	return r < 0 ? r : decide_terminal(x, e);
 }
 
 /*

@@ -45,6 +45,12 @@ int rt_write_pid(const char *path, pid_t pid, struct err *e)
 	return 0;
 }
 
+bool rt_crlf(const struct rt_io *io)
+{
+	return io->console_socket ||
+	       (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
+}
+
 static int send_to(const char *path, const char *what, const char *name, int fd,
 		   struct err *e)
 {

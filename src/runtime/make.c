@@ -141,11 +141,12 @@ static int decide(struct make *m, const struct spec *spec, struct err *e)
 }
 
 /* A terminal needs somebody who takes its other end, and nobody else may. */
-static int check_terminal(const struct make *m, struct err *e)
+static int decide_terminal(struct make *m, struct err *e)
 {
 	const struct rt_io *io = &m->args->io;
 	bool terminal = m->plan.process.terminal;
 
+	m->plan.process.crlf = terminal && rt_crlf(io);
 	if (!terminal && io->console_socket)
 		return err_set(e, -EINVAL,
 			       "--console-socket without process.terminal");
@@ -173,7 +174,7 @@ int make_plan(struct make *m, struct err *e)
 	if (r >= 0)
 		r = decide(m, &spec, e);
 	if (r >= 0)
-		r = check_terminal(m, e);
+		r = decide_terminal(m, e);
 	return r < 0 ? r : 0;
 }
 

@@ -36,10 +36,13 @@ static void check_open(void)
 	CHECK_INT(size.ws_row, 30);
 	CHECK_INT(size.ws_col, 100);
 
-	/* A line ends in \n, not in \r\n. */
 	CHECK(write(t.slave, "a\n", 2) == 2);
+	CHECK_INT(read(t.master, text, sizeof(text)), 3);
+	CHECK_STR(text, "a\r\n");
+	REQUIRE_OK(ns_tty_bare(t.slave, &e), &e);
+	CHECK(write(t.slave, "b\n", 2) == 2);
 	CHECK_INT(read(t.master, text, sizeof(text)), 2);
-	CHECK_STR(text, "a\n");
+	CHECK(text[0] == 'b' && text[1] == '\n');
 
 	size.ws_row = 31;
 	CHECK_INT(ns_tty_resize(t.master, &size), 0);

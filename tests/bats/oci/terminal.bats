@@ -21,10 +21,26 @@ setup()
 	quiet='stty -echo; echo ready;'
 }
 
-@test "lines end in a line feed alone" {
+on_terminal() # moat-oci ARGUMENT...
+{
+	helper on-terminal 20 60 "$MOAT_BUILD/moat-oci" \
+		--root "$BATS_TEST_TMPDIR/oci" "$@" </dev/null
+}
+
+@test "what no terminal shows has lines that end in a line feed alone" {
 	script 'echo one; echo two'
 	run_container </dev/null | od -An -c | xargs >"$bundle/said"
 	[[ $(cat "$bundle/said") == 'o n e n t w o n' ]]
+}
+
+@test "on a terminal, which is raw meanwhile, they begin at its left edge" {
+	script 'echo one; echo two'
+	on_terminal run --bundle "$bundle" "$id" | od -An -c | xargs >"$bundle/said"
+	[[ $(cat "$bundle/said") == 'o n e r n t w o r n' ]]
+	edit '.process.terminal = false'
+	start_idle
+	on_terminal exec -t "$id" echo x | od -An -c | xargs >"$bundle/said"
+	[[ $(cat "$bundle/said") == 'x r n' ]]
 }
 
 @test "the program has a controlling terminal, which is its /dev/console" {
@@ -74,7 +90,7 @@ setup()
 	echo hello >&8
 	wait "$runtime"
 	exec 8>&-
-	[[ $(xargs <"$bundle/said") == "20 60 ready got hello" ]]
+	[[ $(tr -d "\r" <"$bundle/said" | xargs) == "20 60 ready got hello" ]]
 }
 
 @test "the terminal follows when the caller's changes its size" {
@@ -91,7 +107,7 @@ setup()
 	echo RESIZE 44 99 >&8
 	wait "$runtime"
 	exec 8>&-
-	[[ $(xargs <"$bundle/said") == "ready 44 99" ]]
+	[[ $(tr -d "\r" <"$bundle/said" | xargs) == "ready 44 99" ]]
 }
 
 @test "the caller's terminal is as it was, after run and after a failure" {
@@ -118,7 +134,8 @@ receive_console() # LINE...: in the background, its output in said
 	moat_oci start "$id"
 	wait "$receiver"
 	head -n 1 "$bundle/said" | grep -x 'name /dev/ptmx'
-	grep -qx 'got hello' "$bundle/said"
+	# Whoever holds it decides whether lines end in \n alone.
+	grep -qx $'got hello\r' "$bundle/said"
 }
 
 @test "run --detach and exec do so as well" {
@@ -133,8 +150,8 @@ receive_console() # LINE...: in the background, its output in said
 	moat_oci exec -t -d --console-socket "$BATS_TEST_TMPDIR/socket" "$id" \
 		/bin/sh -c "$quiet"'tty; read l; echo "got $l"' </dev/null 3>&-
 	wait "$receiver"
-	grep -qx 'got x' "$bundle/said"
-	grep -qx /dev/pts/1 "$bundle/said"
+	grep -qx $'got x\r' "$bundle/said"
+	grep -qx $'/dev/pts/1\r' "$bundle/said"
 	moat_oci delete --force "$id"
 	wait "$first"
 }

@@ -139,7 +139,7 @@ out_of_host()
 		run --rm --isolation $isolation -it host sh -c 'test -t 0 && test -t 1 && test -t 2 && stty size; exit 5'" \
 		/dev/null </dev/null
 	[[ $status -eq 5 ]]
-	[[ $output == *"33 77"* ]]
+	[[ $output == *$'33 77\r'* ]]
 }
 
 @test "signals reach the program" {
