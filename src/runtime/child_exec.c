@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/runtime/child_steps.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -290,13 +291,16 @@ int rt_step_environment(struct child *c, struct err *e)
 	return 0;
 }
 
+/* Callers make 126 and 127 of our words; docker only of lower case ones, which
+ * is how Go writes them. */
 static int no_program(const char *name, int why, struct err *e)
 {
-	if (why == -ENOENT || why == -ENOTDIR)
-		return err_set(e, RT_NOT_FOUND, "'%s': %s", name,
-			       strerrordesc_np(-why));
-	return err_set(e, RT_NOT_EXECUTABLE, "'%s': %s", name,
-		       strerrordesc_np(-why));
+	bool missing = why == -ENOENT || why == -ENOTDIR;
+	const char *words = strerrordesc_np(-why);
+
+	return err_set(e, missing ? RT_NOT_FOUND : RT_NOT_EXECUTABLE,
+		       "'%s': %c%s", name, tolower((unsigned char)*words),
+		       words + 1);
 }
 
 /*

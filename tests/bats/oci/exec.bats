@@ -142,8 +142,8 @@ exec_fails() # WORDS OPTION...
 @test "what cannot be executed ends with 255" {
 	start_idle
 	exec_fails "'nothing': executable file not found" "$id" nothing
-	exec_fails "'/etc/passwd': Permission denied" "$id" /etc/passwd
-	exec_fails "'/bin': Permission denied" "$id" /bin
+	exec_fails "'/etc/passwd': permission denied" "$id" /etc/passwd
+	exec_fails "'/bin': permission denied" "$id" /bin
 	exec_fails "what to execute?" "$id"
 	exec_fails "'/no/folder': No such file" --cwd /no/folder "$id" true
 	exec_fails "user 'root' is not UID[:GID]" --user root "$id" true

@@ -72,7 +72,7 @@ setup()
 @test "a program that cannot be executed is told by create, and nothing stays" {
 	program /bin/nothing
 	moat_oci_fails create --bundle "$bundle" "$id"
-	says "'/bin/nothing': No such file or directory"
+	says "'/bin/nothing': no such file or directory"
 	nothing_left
 	program nothing
 	moat_oci_fails create --bundle "$bundle" "$id"
@@ -80,11 +80,11 @@ setup()
 	nothing_left
 	program /etc/passwd
 	moat_oci_fails create --bundle "$bundle" "$id"
-	says "'/etc/passwd': Permission denied"
+	says "'/etc/passwd': permission denied"
 	nothing_left
 	program /bin
 	moat_oci_fails create --bundle "$bundle" "$id"
-	says "'/bin': Permission denied"
+	says "'/bin': permission denied"
 	nothing_left
 }
 
@@ -94,7 +94,7 @@ setup()
 	create
 	rm "$bundle/rootfs/bin/mine"
 	moat_oci_fails start "$id"
-	says "'/bin/mine': No such file or directory"
+	says "'/bin/mine': no such file or directory"
 	[[ $status -eq 1 ]]
 	wait_for 10 is stopped
 }
@@ -177,7 +177,7 @@ setup()
 	program /bin/nothing
 	refused
 	says "moat-oci: run: "
-	says "'/bin/nothing': No such file or directory"
+	says "'/bin/nothing': no such file or directory"
 	nothing_left
 }
 
