@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,7 @@ static const struct cmd *const commands[] = {
 /* Of the program's whole life; see oci_context(). */
 static struct {
 	char root[512];
+	bool rootless;
 	bool as_vm;
 	char **argv;
 } program;
@@ -73,11 +75,30 @@ char *const *oci_argv(void)
 	return program.argv;
 }
 
+/*
+ * podman and rootlesskit call us as root of a user namespace they have made:
+ * the host's root we are not. Whoever is root there by name, too, has a machine
+ * of that kind for himself. runc knows them by the same signs.
+ */
+static bool is_root_of_host(void)
+{
+	const char *user = getenv("USER");
+	char map[64];
+	ssize_t n;
+
+	if (geteuid() != 0)
+		return false;
+	if (user && str_eq(user, "root"))
+		return true;
+	n = fd_read_small_at(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map));
+	return n == -ENOENT || (n > 0 && strstr(map, " 4294967295"));
+}
+
 static bool is_rootless(const struct oci_globals *g)
 {
 	if (g->rootless != 0)
 		return g->rootless == 1;
-	return geteuid() != 0;
+	return !is_root_of_host();
 }
 
 struct rt_context oci_context(const struct cmd_call *call)
@@ -89,19 +110,19 @@ struct rt_context oci_context(const struct cmd_call *call)
 		.cgroup_driver = g->systemd_cgroup ? CG_DRIVER_SYSTEMD
 						   : g->cgroup_manager,
 		.notify_socket = getenv("NOTIFY_SOCKET"),
-		.rootless = is_rootless(g),
+		.rootless = program.rootless,
 		.isolation_vm = program.as_vm,
 	};
 }
 
-static void choose_root(const struct oci_globals *g)
+static void choose_root(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-	if (is_rootless(g) && runtime && runtime[0] == '/')
+	if (program.rootless && runtime && runtime[0] == '/')
 		(void)snprintf(program.root, sizeof(program.root),
 			       "%s/moat/oci", runtime);
-	else if (is_rootless(g))
+	else if (program.rootless)
 		(void)snprintf(program.root, sizeof(program.root),
 			       "/tmp/moat-%u/oci", getuid());
 	else
@@ -129,7 +150,8 @@ static int prepare(const void *globals, struct err *e)
 	r = fd_ensure_stdio(e);
 	if (r < 0)
 		return r;
-	choose_root(g);
+	program.rootless = is_rootless(g);
+	choose_root();
 	return log_open(&log, e);
 }
 

@@ -82,6 +82,27 @@ his_is() # STATUS
 	[[ ! -e $BATS_TEST_TMPDIR/run/moat/oci/$id ]]
 }
 
+# As podman calls its runtime: user 0 of a user namespace is the user.
+as_root_of_namespace() # COMMAND...
+{
+	as_user unshare --user --map-root-user --mount "$@"
+}
+
+@test "root of a user namespace is not root of the host, unless by name" {
+	no_namespace user
+	edit 'del(.linux.uidMappings, .linux.gidMappings)'
+	program /bin/sleep 1000
+	as_root_of_namespace env -u USER "$BATS_TEST_TMPDIR/runtime" run --detach \
+		--bundle "$bundle" "$id" </dev/null >"$bundle/output" 2>&1 3>&-
+	[[ -d $BATS_TEST_TMPDIR/run/moat/oci/$id ]]
+	as_root_of_namespace env USER=me "$BATS_TEST_TMPDIR/runtime" \
+		delete --force "$id"
+	[[ ! -e $BATS_TEST_TMPDIR/run/moat/oci/$id ]]
+	run as_root_of_namespace env USER=root "$BATS_TEST_TMPDIR/runtime" \
+		create --bundle "$bundle" "$id"
+	says "/run/moat"
+}
+
 @test "what needs root is refused in a line" {
 	no_namespace user
 	edit 'del(.linux.uidMappings, .linux.gidMappings)'
