@@ -355,6 +355,9 @@ MUST_CHECK int cg_pids(struct cg *cg, pid_t **ret, size_t *ret_n,
 MUST_CHECK int cg_signal_all(struct cg *cg, int sig, struct err *e);
 /* SIGKILL to all, frozen ones and those being forked included. */
 MUST_CHECK int cg_kill(struct cg *cg, struct err *e);
+/* After a SIGKILL to some of it: on v1 frozen processes do not even die, so the
+ * group is thawed there. */
+MUST_CHECK int cg_let_die(struct cg *cg, struct err *e);
 /* Until no process is left. */
 MUST_CHECK int cg_wait_empty(struct cg *cg, int timeout_ms, struct err *e);
 

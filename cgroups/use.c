@@ -278,6 +278,11 @@ int cg_kill(struct cg *cg, struct err *e)
 	return cg->v1.n > 0 ? cg_v1_kill(&cg->v1, e) : no_group(cg, e);
 }
 
+int cg_let_die(struct cg *cg, struct err *e)
+{
+	return cg->fd >= 0 ? 0 : cg_v1_let_die(&cg->v1, e);
+}
+
 int cg_wait_empty(struct cg *cg, int timeout_ms, struct err *e)
 {
 	if (cg->fd >= 0)

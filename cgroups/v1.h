@@ -131,6 +131,7 @@ MUST_CHECK int cg_v1_devices(int fd, const struct cg_device_rule *rules,
 MUST_CHECK int cg_v1_pids(const struct cg_v1 *v1, pid_t **ret, size_t *ret_n,
 			  struct err *e);
 MUST_CHECK int cg_v1_kill(const struct cg_v1 *v1, struct err *e);
+MUST_CHECK int cg_v1_let_die(const struct cg_v1 *v1, struct err *e);
 MUST_CHECK int cg_v1_freeze(const struct cg_v1 *v1, bool on, int timeout_ms,
 			    struct err *e);
 MUST_CHECK int cg_v1_frozen(const struct cg_v1 *v1, bool *ret, struct err *e);

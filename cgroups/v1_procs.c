@@ -141,6 +141,13 @@ int cg_v1_kill(const struct cg_v1 *v1, struct err *e)
 	return r;
 }
 
+int cg_v1_let_die(const struct cg_v1 *v1, struct err *e)
+{
+	int fd = cg_v1_fd(v1, CG_CTL_FREEZER);
+
+	return fd >= 0 ? set_state(fd, false, e) : 0;
+}
+
 static int any_left(const struct cg_v1 *v1, struct err *e)
 {
 	_cleanup_(cg_procs_done) struct cg_procs p = { 0 };

@@ -225,6 +225,9 @@ static int kill_init(const struct env *v, struct err *e)
 	if (r < 0 && r != -ESRCH)
 		return err_set(e, r, "kill process %d: %s", v->state.pid,
 			       strerrordesc_np(-r));
+	/* Or else the wait will tell. */
+	if (v->cgroup)
+		(void)!cg_let_die(v->cgroup, &ignored);
 	r = proc_pidfd_wait(pidfd, DELETE_TIMEOUT_MS);
 	if (r < 0)
 		return err_set(e, r, "process %d does not end", v->state.pid);

@@ -84,6 +84,17 @@ static int is_for_all(struct env *v, const struct rt_kill *k, bool *ret,
 	return 0;
 }
 
+/* Paused or not. */
+static int kill_init(struct env *v, struct err *e)
+{
+	int r = signal_init(v, SIGKILL, e);
+
+	if (r < 0 || v->state.cgroup.hierarchies.n == 0)
+		return r;
+	r = env_cgroup(v, e);
+	return r < 0 ? (r == -ENOENT ? 0 : r) : cg_let_die(v->cgroup, e);
+}
+
 int rt_kill(const struct rt_context *ctx, const struct rt_kill *k,
 	    struct err *e)
 {
@@ -107,7 +118,8 @@ int rt_kill(const struct rt_context *ctx, const struct rt_kill *k,
 	}
 	if (!has_process(&v.state))
 		return env_not_running(&v.state, e);
-	return signal_init(&v, k->signal, e);
+	return k->signal == SIGKILL ? kill_init(&v, e)
+				    : signal_init(&v, k->signal, e);
 }
 
 /* --- pause and resume -----------------------------------------------------*/

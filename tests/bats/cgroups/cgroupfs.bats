@@ -197,6 +197,24 @@ pids_of() # NAME
 	no_leftover_groups
 }
 
+is_stopped() # NAME
+{
+	[ "$(oci state "$1-$test_id" | jq -r .status)" = stopped ]
+}
+
+@test "a paused program ends by KILL and by delete --force" {
+	need_controller pids
+	start_bundle still '{ "pids": { "limit": 20 } }' sleep 1000
+	oci pause "still-$test_id"
+	oci kill "still-$test_id" KILL
+	wait_for 20 is_stopped still
+	oci delete "still-$test_id"
+	start_bundle quiet '{ "pids": { "limit": 20 } }' sleep 1000
+	oci pause "quiet-$test_id"
+	oci delete --force "quiet-$test_id"
+	no_leftover_groups
+}
+
 many_pids() # NAME NUMBER
 {
 	[ "$(pids_of "$1")" -ge "$2" ]
