@@ -246,6 +246,13 @@ static int check_segments(const uint8_t *p, size_t len, const Elf64_Ehdr *h,
 	return 0;
 }
 
+static bool has_segments(const Elf64_Ehdr *h, size_t len)
+{
+	return h->e_phentsize == sizeof(Elf64_Phdr) && h->e_phnum > 0 &&
+	       h->e_phnum <= MAX_SEGMENTS && h->e_phoff <= len &&
+	       h->e_phnum * sizeof(Elf64_Phdr) <= len - h->e_phoff;
+}
+
 int vm_elf_check(const void *data, size_t len, struct err *e)
 {
 	Elf64_Ehdr h;
@@ -257,9 +264,34 @@ int vm_elf_check(const void *data, size_t len, struct err *e)
 	    h.e_ident[EI_DATA] != ELFDATA2LSB || h.e_machine != EM_X86_64 ||
 	    h.e_type != ET_EXEC)
 		return err_set(e, -ENOEXEC, "not an x86-64 kernel");
-	if (h.e_phentsize != sizeof(Elf64_Phdr) || h.e_phnum == 0 ||
-	    h.e_phnum > MAX_SEGMENTS || h.e_phoff > len ||
-	    h.e_phnum * sizeof(Elf64_Phdr) > len - h.e_phoff)
+	if (!has_segments(&h, len))
 		return err_set(e, -ENOEXEC, "program headers outside the file");
 	return check_segments(data, len, &h, e);
+}
+
+size_t vm_elf_cut(void *data, size_t len)
+{
+	char *p = data;
+	Elf64_Ehdr h;
+	size_t end;
+
+	if (len < sizeof(h) || memcmp(p, ELFMAG, SELFMAG) != 0)
+		return len;
+	memcpy(&h, p, sizeof(h));
+	if (h.e_ident[EI_CLASS] != ELFCLASS64 || !has_segments(&h, len))
+		return len;
+	end = MAX_OF(sizeof(h), h.e_phoff + h.e_phnum * sizeof(Elf64_Phdr));
+	for (size_t i = 0; i < h.e_phnum; i++) {
+		Elf64_Phdr s;
+
+		memcpy(&s, p + h.e_phoff + i * sizeof(s), sizeof(s));
+		if (s.p_offset > len || s.p_filesz > len - s.p_offset)
+			return len;
+		end = MAX_OF(end, s.p_offset + s.p_filesz);
+	}
+	h.e_shoff = 0;
+	h.e_shnum = 0;
+	h.e_shstrndx = SHN_UNDEF;
+	memcpy(p, &h, sizeof(h));
+	return end;
 }

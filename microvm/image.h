@@ -48,6 +48,10 @@ bool vm_image_version(const void *head, size_t len, char ret[VM_VERSION_MAX]);
  */
 MUST_CHECK int vm_elf_check(const void *data, size_t len, struct err *e);
 
+/* How much of an ELF file its segments take: what lies behind is for linkers and
+ * debuggers. The header forgets the sections. len: it is no such file. */
+size_t vm_elf_cut(void *data, size_t len);
+
 /* The 32-bit entry of PVH that ELF notes name; 0 when they name none. */
 uint64_t vm_elf_pvh(const void *data, size_t len);
 

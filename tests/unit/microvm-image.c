@@ -303,6 +303,57 @@ TEST(an_elf_that_cannot_be_loaded_is_refused)
 	}
 }
 
+/* What a linker leaves behind the segments. */
+struct elf_with_sections {
+	struct elf elf;
+	char behind[500];
+};
+
+static void make_sections(struct elf_with_sections *f)
+{
+	make_elf(&f->elf);
+	memset(f->behind, 'x', sizeof(f->behind));
+	f->elf.h.e_shoff = sizeof(f->elf) + 100;
+	f->elf.h.e_shnum = 4;
+	f->elf.h.e_shstrndx = 3;
+}
+
+TEST(what_segments_do_not_take_is_cut_off)
+{
+	struct elf_with_sections f;
+	struct elf plain;
+
+	make_elf(&plain);
+	make_sections(&f);
+	CHECK_INT(vm_elf_cut(&f, sizeof(f)), sizeof(plain));
+	CHECK(memcmp(&f, &plain, sizeof(plain)) == 0);
+	/* The last one counts, wherever it is in the list. */
+	make_sections(&f);
+	f.elf.s[1].p_offset = sizeof(f.elf);
+	f.elf.s[1].p_filesz = 7;
+	CHECK_INT(vm_elf_cut(&f, sizeof(f)), sizeof(f.elf) + 7);
+}
+
+TEST(what_is_no_sound_elf_stays_whole)
+{
+	struct elf_with_sections f, before;
+	char script[] = "#!/bin/sh\n";
+
+	CHECK_INT(vm_elf_cut(script, sizeof(script)), sizeof(script));
+	for (size_t i = 0; i < 3; i++) {
+		make_sections(&f);
+		if (i == 0)
+			f.elf.s[0].p_offset = sizeof(f) + 1;
+		else if (i == 1)
+			f.elf.s[0].p_filesz = UINT64_MAX;
+		else
+			f.elf.h.e_phoff = UINT64_MAX - 8;
+		before = f;
+		CHECK_INT(vm_elf_cut(&f, sizeof(f)), sizeof(f));
+		CHECK(memcmp(&f, &before, sizeof(f)) == 0);
+	}
+}
+
 static const struct tap_test tests[] = {
 	TAP(a_bzimage_says_where_its_vmlinux_is),
 	TAP(gzip_keeps_its_own_length),
@@ -313,6 +364,8 @@ static const struct tap_test tests[] = {
 	TAP(an_entry_outside_is_made_good_by_a_note_for_pvh),
 	TAP(a_vmlinux_is_taken_as_it_is),
 	TAP(an_elf_that_cannot_be_loaded_is_refused),
+	TAP(what_segments_do_not_take_is_cut_off),
+	TAP(what_is_no_sound_elf_stays_whole),
 };
 
 int main(void)
