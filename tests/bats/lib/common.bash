@@ -21,6 +21,8 @@
 MOAT_SOURCE=${MOAT_SOURCE:-$(cd "${BASH_SOURCE[0]%/*}/../../.." && pwd)}
 MOAT_BUILD=${MOAT_BUILD:-$MOAT_SOURCE/build}
 export MOAT_SOURCE MOAT_BUILD
+# Where the tests' own programs are; what is tested may be installed elsewhere.
+MOAT_HELPERS=${MOAT_HELPERS:-$MOAT_BUILD}
 
 # In the name of whatever a test makes outside $BATS_TEST_TMPDIR (containers,
 # cgroups, links), so that it does not meet another test's, and is found
@@ -197,7 +199,7 @@ teardown()
 remove_leftovers()
 {
 	remove_containers
-	"$MOAT_BUILD/tests/bats/lib/sweep" "$BATS_TEST_TMPDIR" "$test_id"
+	"$MOAT_HELPERS/tests/bats/lib/sweep" "$BATS_TEST_TMPDIR" "$test_id"
 }
 
 remove_containers()

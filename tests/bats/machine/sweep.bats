@@ -15,7 +15,7 @@ setup()
 
 sweep()
 {
-	"$MOAT_BUILD/tests/bats/lib/sweep" "$mine" "$(unique mine)"
+	"$MOAT_HELPERS/tests/bats/lib/sweep" "$mine" "$(unique mine)"
 }
 
 is_tail() # PID: not the shell any more that it was
