@@ -14,13 +14,20 @@
  */
 
 /* Besides what every container has. */
-static const struct {
-	int64_t major, minor;
-} usual_devices[] = {
-	{ 5, 2 },    /* ptmx */
-	{ 10, 200 }, /* net/tun */
-	{ 10, 229 }, /* fuse */
+static const struct ns_device usual_devices[] = {
+	{ .major = 5, .minor = 2 },    /* ptmx */
+	{ .major = 10, .minor = 200 }, /* net/tun */
+	{ .major = 10, .minor = 229 }, /* fuse */
 };
+
+static bool has_number(const struct ns_device *v, size_t n,
+		       const struct ns_device *d)
+{
+	for (size_t i = 0; i < n; i++)
+		if (d->major == v[i].major && d->minor == v[i].minor)
+			return true;
+	return false;
+}
 
 /* Numbers mean the same in every kernel, whatever the node is called. */
 static bool is_known_device(const struct ns_device *d)
@@ -29,15 +36,8 @@ static bool is_known_device(const struct ns_device *d)
 		return true;
 	if (d->type != 'c' && d->type != 'u')
 		return false;
-	for (size_t i = 0; i < n_ns_device_defaults; i++)
-		if (d->major == ns_device_defaults[i].major &&
-		    d->minor == ns_device_defaults[i].minor)
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(usual_devices); i++)
-		if (d->major == usual_devices[i].major &&
-		    d->minor == usual_devices[i].minor)
-			return true;
-	return false;
+	return has_number(ns_device_defaults, n_ns_device_defaults, d) ||
+	       has_number(usual_devices, ARRAY_SIZE(usual_devices), d);
 }
 
 static int check_devices(const struct plan *p, struct err *e)
@@ -173,17 +173,6 @@ static void drop_hooks(struct plan *p, unsigned int kinds)
 /* --- the host's half ---------------------------------------------------------
  */
 
-static int copy_ids(const struct ns_idmaps *from, struct ns_idmaps *to,
-		    struct err *e)
-{
-	to->v = calloc(from->n, sizeof(*to->v));
-	if (!to->v)
-		return err_nomem(e);
-	memcpy(to->v, from->v, from->n * sizeof(*to->v));
-	to->n = from->n;
-	return 0;
-}
-
 /* What is mapped as the environment is, by its own mappings: its user namespace
  * is the guest's, the mount is made here. */
 static int map_mounts(struct plan *p, struct err *e)
@@ -196,9 +185,10 @@ static int map_mounts(struct plan *p, struct err *e)
 		if (!(m->flags & NS_MOUNT_IDMAP) || m->uids.n > 0 ||
 		    p->map.uids.n == 0)
 			continue;
-		r = copy_ids(&p->map.uids, &m->uids, e);
+		r = plan_copy_ids(&p->map.uids, &m->uids, "uidMappings", e);
 		if (r == 0)
-			r = copy_ids(&p->map.gids, &m->gids, e);
+			r = plan_copy_ids(&p->map.gids, &m->gids, "gidMappings",
+					  e);
 	}
 	return r;
 }
