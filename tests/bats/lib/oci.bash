@@ -103,6 +103,21 @@ no_namespace() # TYPE
 	edit '.linux.namespaces |= map(select(.type != $type))' --arg type "$1"
 }
 
+# Root of a new user namespace must reach its files.
+open_to_others() # [OWNER]
+{
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
+	chown -hR "${1:-100000}" "$bundle/rootfs"
+}
+
+user_namespace()
+{
+	namespace user
+	edit '.linux.uidMappings = [ { containerID: 0, hostID: 100000, size: 1000 } ]
+		| .linux.gidMappings = [ { containerID: 0, hostID: 200000, size: 500 } ]'
+	open_to_others 100000:200000
+}
+
 capabilities() # NAME...: in all sets but the ambient one
 {
 	edit '$ARGS.positional as $c | .process.capabilities =
@@ -240,4 +255,11 @@ nothing_left() # [ID]: neither state nor groups
 helper() # WORD...: what a shell cannot do; see oci.py
 {
 	PATH=/usr/bin:$PATH python3 "$oci_here/oci.py" "$@"
+}
+
+# moat-oci on a terminal of 20 rows and 60 columns; what stdin says is typed.
+on_terminal() # ARGUMENT...
+{
+	helper on-terminal 20 60 "$MOAT_BUILD/moat-oci" \
+		--root "$BATS_TEST_TMPDIR/oci" "$@"
 }

@@ -79,7 +79,7 @@ static void kill_processes(void)
 		proc = openat(dirfd(all), d->d_name,
 			      O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (proc >= 0 && is_left(proc))
-			(void)(void)kill(pid, SIGKILL);
+			(void)kill(pid, SIGKILL);
 	}
 }
 

@@ -70,12 +70,8 @@ setup()
 # and so has who waits for him. He is held where he has all of the runtime.
 @test "CVE-2016-9962: the container cannot look into the runtime while it is joined" {
 	need_program strace
-	namespace user
+	user_namespace
 	capabilities CAP_SYS_PTRACE CAP_DAC_OVERRIDE
-	edit '.linux.uidMappings = [ { containerID: 0, hostID: 100000, size: 10 } ]
-		| .linux.gidMappings = .linux.uidMappings'
-	chown -hR 100000:100000 "$bundle/rootfs"
-	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
 	start_idle
 	moat_oci exec "$id" /bin/sh -c 'while [ ! -e /stop ]; do
 		for p in /proc/[0-9]*; do
@@ -169,23 +165,17 @@ swap_for_ever() # FOLDER LINK
 	[[ $(cat /proc/sys/kernel/core_pattern) == "$before" ]]
 }
 
-on_terminal()
-{
-	run helper on-terminal 24 80 "$MOAT_BUILD/moat-oci" \
-		--root "$BATS_TEST_TMPDIR/oci" run --bundle "$bundle" "$id"
-} </dev/null
-
 @test "CVE-2025-52565: a /dev/console that is a link gets no terminal" {
 	need_program python3
 	edit '.process.terminal = true | .mounts[1] = { destination: "/dev/pts",
 		type: "devpts", source: "devpts", options: [ "newinstance" ] }'
 	script 'grep -e console -e core_pattern /proc/self/mountinfo'
 	touch "$bundle/rootfs/dev/console"
-	on_terminal
+	run on_terminal run --bundle "$bundle" "$id" </dev/null
 	says "/dev/console rw"
 	for target in /proc/sys/kernel/core_pattern ../proc/sys/kernel/core_pattern; do
 		ln -sf "$target" "$bundle/rootfs/dev/console"
-		on_terminal
+		run on_terminal run --bundle "$bundle" "$id" </dev/null
 		[[ $status -eq 1 ]]
 		says "'/dev/console' of the container is neither a file nor a device"
 	done

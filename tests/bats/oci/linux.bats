@@ -15,21 +15,6 @@ setup()
 	bundle
 }
 
-# Root of a new user namespace must reach its files.
-open_to_others()
-{
-	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
-	chown -hR "${1:-100000}" "$bundle/rootfs"
-}
-
-user_namespace()
-{
-	namespace user
-	edit '.linux.uidMappings = [ { containerID: 0, hostID: 100000, size: 1000 } ]
-		| .linux.gidMappings = [ { containerID: 0, hostID: 200000, size: 500 } ]'
-	open_to_others 100000:200000
-}
-
 # --- namespaces --------------------------------------------------------------
 
 @test "a namespace that is listed is new, one that is not is the host's" {

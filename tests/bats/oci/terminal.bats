@@ -21,12 +21,6 @@ setup()
 	quiet='stty -echo; echo ready;'
 }
 
-on_terminal() # moat-oci ARGUMENT...
-{
-	helper on-terminal 20 60 "$MOAT_BUILD/moat-oci" \
-		--root "$BATS_TEST_TMPDIR/oci" "$@" </dev/null
-}
-
 @test "what no terminal shows has lines that end in a line feed alone" {
 	script 'echo one; echo two'
 	run_container </dev/null | od -An -c | xargs >"$bundle/said"
@@ -35,11 +29,12 @@ on_terminal() # moat-oci ARGUMENT...
 
 @test "on a terminal, which is raw meanwhile, they begin at its left edge" {
 	script 'echo one; echo two'
-	on_terminal run --bundle "$bundle" "$id" | od -An -c | xargs >"$bundle/said"
+	on_terminal run --bundle "$bundle" "$id" </dev/null |
+		od -An -c | xargs >"$bundle/said"
 	[[ $(cat "$bundle/said") == 'o n e r n t w o r n' ]]
 	edit '.process.terminal = false'
 	start_idle
-	on_terminal exec -t "$id" echo x | od -An -c | xargs >"$bundle/said"
+	on_terminal exec -t "$id" echo x </dev/null | od -An -c | xargs >"$bundle/said"
 	[[ $(cat "$bundle/said") == 'x r n' ]]
 }
 
@@ -81,8 +76,7 @@ on_terminal() # moat-oci ARGUMENT...
 @test "run on a terminal passes on size and what is typed" {
 	script 'stty size; stty -echo; echo ready; read line; echo "got $line"'
 	mkfifo "$bundle/typed"
-	helper on-terminal 20 60 "$MOAT_BUILD/moat-oci" \
-		--root "$BATS_TEST_TMPDIR/oci" run --bundle "$bundle" "$id" \
+	on_terminal run --bundle "$bundle" "$id" \
 		<"$bundle/typed" >"$bundle/said" 3>&- &
 	runtime=$!
 	exec 8>"$bundle/typed"
@@ -98,8 +92,7 @@ on_terminal() # moat-oci ARGUMENT...
 		trap "stty size; exit 0" WINCH; stty -echo; echo ready
 		while :; do sleep 1000 & wait; done'
 	mkfifo "$bundle/typed"
-	helper on-terminal 20 60 "$MOAT_BUILD/moat-oci" \
-		--root "$BATS_TEST_TMPDIR/oci" run --bundle "$bundle" "$id" \
+	on_terminal run --bundle "$bundle" "$id" \
 		<"$bundle/typed" >"$bundle/said" 3>&- &
 	runtime=$!
 	exec 8>"$bundle/typed"
