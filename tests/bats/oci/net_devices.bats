@@ -15,9 +15,9 @@ setup()
 	id=$(unique netdev)
 	mkdir -p "$BATS_TEST_TMPDIR/bundle/rootfs/bin"
 	cp "$(command -v busybox)" "$BATS_TEST_TMPDIR/bundle/rootfs/bin"
-	ip link add "$link" type veth peer name "$peer" ||
+	# the address comes with the link: udev gives one of its own to a link without
+	ip link add "$link" address 02:00:00:00:00:17 mtu 1400 type veth peer name "$peer" ||
 		skip_or_fail "needs virtual links of the kernel"
-	ip link set "$link" address 02:00:00:00:00:17 mtu 1400
 	ip address add 10.77.0.2/24 dev "$link"
 }
 
