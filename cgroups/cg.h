@@ -71,9 +71,12 @@ struct cg_config {
 	 * process itself and bounds what lies below. */
 	bool envelope;
 	/* Have cpu, memory, io and pids counted even when nothing limits
-	 * them, and what else a v2 host has handed down, as far as the host
-	 * allows; else only limits get controllers. */
+	 * them, and what else the host has, as far as it allows; else only
+	 * limits get controllers. */
 	bool account;
+	/* Somebody is to be scheduled in real time: where v1 gives that out
+	 * group by group, the cpu of account stays the caller's. */
+	bool realtime;
 
 	/* Delegation: chown to this user what cgroups(7) says to delegate. */
 	struct opt_u32 owner_uid;

@@ -24,6 +24,7 @@ static const struct json_field config_fields[] = {
 	JSON_STR(struct cg_config, name, "name"),
 	JSON_BOOL(struct cg_config, envelope, "envelope"),
 	JSON_BOOL(struct cg_config, account, "account"),
+	JSON_BOOL(struct cg_config, realtime, "realtime"),
 	JSON_OPT_U32(struct cg_config, owner_uid, "ownerUid"),
 	JSON_OPT_U32(struct cg_config, owner_gid, "ownerGid"),
 	JSON_MAP(struct cg_config, properties, "properties"),

@@ -95,9 +95,10 @@ static struct cg_v1_place v1_place(const struct cg *cg, const struct making *m)
 }
 
 /*
- * What no limit needs. A unit's processes are where systemd looks for them: it
- * ends a scope that is empty there. As far as we may: a user's manager gives
- * him groups of v2 alone.
+ * What no limit needs: a group wherever the host has one, for what runs inside
+ * (a Java machine that finds no cpuset takes itself for alone). A unit's
+ * processes are where systemd looks for them: it ends a scope that is empty
+ * there. As far as we may: a user's manager gives him groups of v2 alone.
  */
 static int make_v1_more(struct cg *cg, const struct making *m,
 			const struct cg_v1_place *place, struct err *e)
@@ -106,10 +107,12 @@ static int make_v1_more(struct cg *cg, const struct making *m,
 	int r;
 
 	if (m->config->account)
-		mask |= CG_V1_ACCOUNT;
+		mask = m->host.v1.controllers;
+	/* A group starts with no real time to give. */
+	if (m->config->realtime)
+		mask &= ~cg_v1_host_with(&m->host.v1, CG_CTL_CPU);
 	if (cg->unit.name)
-		mask |= CG_BIT(CG_CTL_SYSTEMD);
-	mask &= m->host.v1.controllers;
+		mask |= CG_BIT(CG_CTL_SYSTEMD) & m->host.v1.controllers;
 	if (!mask)
 		return 0;
 	r = cg_v1_make(&cg->v1, &m->host.v1, mask, place, e);

@@ -18,6 +18,7 @@ static const char *const names[] = {
 	[CG_CTL_FREEZER] = "freezer",
 	[CG_CTL_NET_CLS] = "net_cls",
 	[CG_CTL_NET_PRIO] = "net_prio",
+	[CG_CTL_PERF_EVENT] = "perf_event",
 	[CG_CTL_SYSTEMD] = "name=systemd",
 	[CG_CTL_CORE] = "cgroup",
 };

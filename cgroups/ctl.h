@@ -21,6 +21,7 @@ enum cg_ctl {
 	CG_CTL_FREEZER,
 	CG_CTL_NET_CLS,
 	CG_CTL_NET_PRIO,
+	CG_CTL_PERF_EVENT,
 	CG_CTL_SYSTEMD, /* no controller: by it systemd knows who is where */
 	/* Files that are there without a controller: cgroup.*, cpu.stat. */
 	CG_CTL_CORE,

@@ -6,10 +6,9 @@
  * each with its own membership. The only header by which v1 is reached; its
  * code is in v1*.c.
  *
- * Groups are made in those hierarchies only whose controllers are needed: a
- * process that another one moves into a v1 group waits for an RCU grace period
- * (15 ms), and so does its removal; an environment without limits should not
- * pay for more than it has to.
+ * A process that another one moves into a v1 group waits for an RCU grace
+ * period (15 ms), and so does the move's undoing; one that moves itself does
+ * not, which is why members join by cg_v1_join_self() wherever they can.
  */
 #include <sys/types.h>
 
@@ -86,13 +85,11 @@ MUST_CHECK int cg_v1_open(struct cg_v1 *v1, const char *names, const char *path,
 void cg_v1_unmake(struct cg_v1 *v1);
 void cg_v1_done(struct cg_v1 *v1);
 
-/* What cg_config.account means here. Not cpu: it counts but what a quota does,
- * and in a group of its own nobody is scheduled in real time any more. */
-#define CG_V1_ACCOUNT                                                          \
-	(CG_BIT(CG_CTL_CPUACCT) | CG_BIT(CG_CTL_MEMORY) | CG_BIT(CG_CTL_IO) |  \
-	 CG_BIT(CG_CTL_PIDS))
 /* What a group without a v2 twin needs to be steered. */
 #define CG_V1_STEER (CG_BIT(CG_CTL_FREEZER) | CG_BIT(CG_CTL_DEVICES))
+
+/* The controllers that share a hierarchy with ctl, itself included. */
+uint32_t cg_v1_host_with(const struct cg_v1_host *h, enum cg_ctl ctl);
 
 /* -1: no group for that controller. */
 int cg_v1_fd(const struct cg_v1 *v1, enum cg_ctl ctl);

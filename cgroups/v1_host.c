@@ -90,6 +90,15 @@ int cg_v1_host_add(struct cg_v1_host *h, const char *root, const char *point,
 	return m.point && m.root ? 0 : err_nomem(e);
 }
 
+uint32_t cg_v1_host_with(const struct cg_v1_host *h, enum cg_ctl ctl)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		if (h->v[i].controllers & CG_BIT(ctl))
+			return h->v[i].controllers;
+	}
+	return 0;
+}
+
 void cg_v1_host_done(struct cg_v1_host *h)
 {
 	for (size_t i = 0; i < h->n; i++) {

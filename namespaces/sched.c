@@ -165,6 +165,12 @@ int ns_sched_check(const struct ns_sched *s, struct err *e)
 	return 0;
 }
 
+bool ns_sched_realtime(const struct ns_sched *s)
+{
+	return s->policy && (str_eq(s->policy, "SCHED_FIFO") ||
+			     str_eq(s->policy, "SCHED_RR"));
+}
+
 static int sched_failed(const struct ns_sched *s, unsigned int policy,
 			struct err *e)
 {

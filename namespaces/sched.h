@@ -38,6 +38,8 @@ struct ns_personality {
 };
 extern const struct json_table ns_personality_table;
 
+/* May need a group's share of real time; a deadline does not. */
+bool ns_sched_realtime(const struct ns_sched *s);
 MUST_CHECK int ns_sched_check(const struct ns_sched *s, struct err *e);
 MUST_CHECK int ns_sched_set(pid_t pid, const struct ns_sched *s, struct err *e);
 MUST_CHECK int ns_io_priority_check(const struct ns_io_priority *p,

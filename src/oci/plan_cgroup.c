@@ -96,6 +96,8 @@ int plan_add_cgroup(struct plan_draft *d, struct err *e)
 	c->driver = d->ctx->cgroup_driver;
 	/* What `events` and `podman stats` show. */
 	c->account = true;
+	c->realtime = d->spec->process && d->spec->process->scheduler &&
+		      ns_sched_realtime(d->spec->process->scheduler);
 	if (path) {
 		r = cg_path_check(c->driver, path, e);
 		if (r < 0)

@@ -278,6 +278,35 @@ TEST(the_group_is_where_the_driver_wants_it)
 	(void)CHECK(q.cgroup.account && p.cgroup.account);
 }
 
+TEST(who_asks_for_real_time_says_so_to_the_group)
+{
+	static const char format[] =
+		"{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},"
+		"\"process\":{\"args\":[\"a\"],\"cwd\":\"/\",\"scheduler\":{"
+		"\"policy\":\"%s\",\"priority\":%d}},\"linux\":{"
+		"\"namespaces\":[{\"type\":\"mount\"}]}}";
+	static const struct {
+		const char *policy;
+		int priority;
+		bool realtime;
+	} rows[] = {
+		{ "SCHED_FIFO", 3, true },
+		{ "SCHED_RR", 1, true },
+		{ "SCHED_OTHER", 0, false },
+		{ "SCHED_BATCH", 0, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(plan_done) struct plan p = { 0 };
+		autofree char *text =
+			str_printf(format, rows[i].policy, rows[i].priority);
+		struct err e = { 0 };
+
+		REQUIRE_OK(test_parse(text, &test_machine, &p, &e), &e);
+		(void)CHECK_INT(p.cgroup.realtime, rows[i].realtime);
+	}
+}
+
 TEST(nobody_else_gets_a_cgroup)
 {
 	/* Without a user namespace; with one, but a mount that is read-only. */
@@ -415,6 +444,7 @@ static const struct tap_test tests[] = {
 	TAP(limits_keep_their_scale_and_zero_is_not_asked_for),
 	TAP(limits_of_devices_come_by_device),
 	TAP(the_group_is_where_the_driver_wants_it),
+	TAP(who_asks_for_real_time_says_so_to_the_group),
 	TAP(nobody_else_gets_a_cgroup),
 	TAP(a_writable_cgroup_in_a_user_namespace_is_its_users),
 	TAP(the_program_is_as_the_configuration_has_it),

@@ -299,6 +299,28 @@ kmsg=', { "destination": "/dev/kmsg", "source": "/dev/kmsg", "type": "bind",
 	no_leftover_groups
 }
 
+@test "without any limit it has a group in each hierarchy, and sees them all" {
+	local id controllers path n=0
+	local more_mounts=', { "destination": "/sys/fs/cgroup", "type": "cgroup",
+		"source": "cgroup", "options": [ "ro" ] }'
+
+	start_bundle box '{}' sleep 1000
+	while IFS=: read -r id controllers path; do
+		echo "$id:$controllers:$path"
+		controllers=${controllers#name=}
+		if [[ $id == 0 ]]; then
+			[[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]] || continue
+		else
+			[[ -d /sys/fs/cgroup/$controllers ]] || continue
+		fi
+		[[ $path == *"moat-"*"$test_id"* ]]
+		oci exec "box-$test_id" \
+			grep -q . "/sys/fs/cgroup/$controllers/cgroup.procs"
+		n=$((n + 1))
+	done <"/proc/$(oci state "box-$test_id" | jq .pid)/cgroup"
+	[[ $n -gt 0 ]]
+}
+
 # --- update ------------------------------------------------------------------
 
 @test "an update sets all of its limits" {

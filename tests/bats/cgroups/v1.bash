@@ -17,7 +17,7 @@ binds_with_v1()
 			"MOAT_TEST_MACHINE=$MOAT_TEST_MACHINE" \
 			"MOAT_TEST_PATIENCE=${MOAT_TEST_PATIENCE:-1}" TEST_STRICT=1 \
 			bats --tap --filter \
-			'who takes|forks stop|cannot be opened|rules for|counted|each option|refuses|lacks|in use|thirty' \
+			'who takes|hierarchy|forks stop|cannot be opened|rules for|counted|each option|refuses|lacks|in use|thirty' \
 			"$BATS_TEST_DIRNAME/$driver.bats"
 		echo "$output"
 		[[ $status -eq 0 && $output == *"ok 10 "* ]]
