@@ -70,16 +70,15 @@ static int prepare_devices(struct applying *a, struct err *e)
 {
 	const struct cg_device_rules *rules = &a->limits->devices;
 
-	if (rules->n == 0)
+	/* Where v1 has the controller, others look for the rules there, and add
+	 * some: hooks that give a container a card. */
+	if (rules->n == 0 || cg_v1_fd(&a->cg->v1, CG_CTL_DEVICES) >= 0)
 		return 0;
-	if (a->cg->fd >= 0) {
-		a->program = cg_devices_load(rules, e);
-		return MIN_OF(a->program, 0);
-	}
-	if (cg_v1_fd(&a->cg->v1, CG_CTL_DEVICES) < 0)
+	if (a->cg->fd < 0)
 		return err_set(e, -EOPNOTSUPP,
 			       "this host has no controller 'devices'");
-	return 0;
+	a->program = cg_devices_load(rules, e);
+	return MIN_OF(a->program, 0);
 }
 
 static int apply_devices(const struct applying *a, struct err *e)

@@ -284,6 +284,19 @@ kmsg=', { "destination": "/dev/kmsg", "source": "/dev/kmsg", "type": "bind",
 	oci exec "dev-$test_id" sh -c ': >/dev/kmsg'
 }
 
+@test "with v1 a hook adds rules for devices in the file that it knows" {
+	local allow
+
+	export more_mounts=$kmsg
+	[[ -d /sys/fs/cgroup/devices ]] || skip "the controller is not v1's"
+	start_bundle dev '{ "devices": [
+		{ "allow": false, "access": "rwm" } ] }' sleep 1000
+	[[ $(group_file dev devices.list) != *"a *:* rwm"* ]]
+	allow=$(group_files dev devices.allow)
+	echo "c 1:11 w" >"$allow"
+	oci exec "dev-$test_id" sh -c ': >/dev/kmsg'
+}
+
 # --- numbers -----------------------------------------------------------------
 
 @test "what no limit bounds is counted all the same" {
