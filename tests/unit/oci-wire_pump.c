@@ -98,14 +98,16 @@ static int bench_init(struct bench *b, int in, int out, struct err *e)
 	return r < 0 ? r : bench_add(b, WIRE_GUEST, pair[1], in, e);
 }
 
+/* len: whole pages */
 static int make_file(size_t len)
 {
+	uint32_t block[1024];
 	int fd = memfd_create("in", MFD_CLOEXEC);
 
-	for (size_t at = 0; at < len; at += sizeof(uint32_t)) {
-		uint32_t v = (uint32_t)(at * 2654435761U);
-
-		if (write(fd, &v, sizeof(v)) != sizeof(v))
+	for (size_t at = 0; at < len; at += sizeof(block)) {
+		for (size_t i = 0; i < ARRAY_SIZE(block); i++)
+			block[i] = (uint32_t)((at + i * 4) * 2654435761U);
+		if (write(fd, block, sizeof(block)) != sizeof(block))
 			return -1;
 	}
 	(void)lseek(fd, 0, SEEK_SET);
@@ -138,8 +140,20 @@ TEST(a_file_passes_byte_exact)
 	(void)close(out2);
 }
 
+/* Reads in steps, to the end. */
+static void read_in_steps(int fd, size_t step, const char *want, size_t len)
+{
+	char *got = malloc(len + 1);
+
+	for (size_t at = 0; at < len; at += step)
+		CHECK_INT(fd_read_exact(fd, got + at, MIN_OF(step, len - at)),
+			  0);
+	CHECK(memcmp(got, want, len) == 0);
+	CHECK_INT(read(fd, got, 1), 0);
+}
+
 /* A child writes into one pipe, another reads from the other. */
-TEST(pipes_pass_byte_exact)
+static void through_pipes(int size, size_t step)
 {
 	autobench struct bench b = { 0 };
 	const size_t len = 3U << 20;
@@ -153,18 +167,15 @@ TEST(pipes_pass_byte_exact)
 	want = mmap(NULL, len, PROT_READ, MAP_SHARED, data, 0);
 	REQUIRE(want != MAP_FAILED);
 	REQUIRE(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+	REQUIRE(fcntl(out[1], F_SETPIPE_SZ, size) >= size);
 	writer = fork();
 	if (writer == 0)
 		_exit(fd_write_all(in[1], want, len) < 0);
 	reader = fork();
 	if (reader == 0) {
-		char *got = malloc(len + 1);
-
 		(void)close(in[1]);
 		(void)close(out[1]);
-		CHECK_INT(fd_read_exact(out[0], got, len), 0);
-		CHECK(memcmp(got, want, len) == 0);
-		CHECK_INT(read(out[0], got, 1), 0);
+		read_in_steps(out[0], step, want, len);
 		_exit(tap_child_status());
 	}
 	(void)close(in[1]);
@@ -176,6 +187,18 @@ TEST(pipes_pass_byte_exact)
 	CHECK_INT(status, 0);
 	CHECK_INT(waitpid(reader, &status, 0), reader);
 	CHECK_INT(status, 0);
+}
+
+TEST(pipes_pass_byte_exact)
+{
+	through_pipes(65536, 65536);
+}
+
+/* What is held goes over the ring's end in the middle of a frame: a page at a
+ * time leaves, and a frame is no whole number of times in what is left. */
+TEST(a_pipe_of_one_page_passes_byte_exact)
+{
+	through_pipes(4096, 1000);
 }
 
 TEST(what_is_always_ready_is_read_as_well)
@@ -331,6 +354,7 @@ TEST(a_sink_takes_no_more_than_it_allowed)
 static const struct tap_test tests[] = {
 	TAP(a_file_passes_byte_exact),
 	TAP(pipes_pass_byte_exact),
+	TAP(a_pipe_of_one_page_passes_byte_exact),
 	TAP(what_is_always_ready_is_read_as_well),
 	TAP(a_closed_sink_closes_its_source),
 	TAP(a_sink_that_stands_still_holds_a_window_at_most),
