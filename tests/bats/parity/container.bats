@@ -157,6 +157,7 @@ bundle_of()
 	    { destination: "/ro", type: "bind", source: $ro,
 	      options: [ "rbind", "ro" ] } ],
 	  annotations: { "moat.isolation": $isolation,
+	    "moat.vm.memory": ($ram * 3 | tostring),
 	    "moat.rootfs.layers": "/", "moat.rootfs.scratch": $scratch },
 	  linux: { cgroupsPath: $group,
 	    sysctl: { "net.ipv4.ip_forward": "1", "kernel.msgmax": "4321" },
@@ -254,6 +255,9 @@ bundle_of()
 	inside busybox ping6 -c 1 -W 20 fd77::1
 	in_net outside busybox ping -c 1 -W 20 10.77.0.2
 	in_net outside busybox ping6 -c 1 -W 20 fd77::2
+	# By its default route.
+	in_net outside ip addr add 10.88.0.1/32 dev lo
+	inside busybox ping -c 1 -W 20 10.88.0.1
 	[[ $(inside cat /sys/class/net/eth0/mtu || inside ip link show eth0) == *1400* ]]
 }
 
@@ -262,8 +266,11 @@ bundle_of()
 	for i in 1 2 3; do
 		python3 "$helper" on-terminal 2$i 7$i \
 			"$MOAT_BUILD/moat-oci" --root "$BATS_FILE_TMPDIR/oci" \
-			exec --tty "$env" sh -c 'trap "stty size" WINCH; stty size
-				while [ "$(stty size)" != "44 99" ]; do sleep 0.1; done
+			exec --tty "$env" sh -c 'trap "echo told" WINCH
+				stty size; i=0
+				while [ "$(stty size)" != "44 99" ]; do sleep 0.1
+					[ $((i += 1)) -lt 100 ] || exit 4
+				done
 				exit 3' < <(resize_when_up $i) \
 			>"$BATS_TEST_TMPDIR/tty.$i" 2>&1 3>&- &
 		pids[i]=$!
@@ -274,6 +281,7 @@ bundle_of()
 		echo "terminal $i ended with $status: $(cat -v "$BATS_TEST_TMPDIR/tty.$i")"
 		[[ $status -eq 3 ]]
 		grep -q "2$i 7$i" "$BATS_TEST_TMPDIR/tty.$i"
+		grep -q told "$BATS_TEST_TMPDIR/tty.$i"
 	done
 }
 
@@ -289,10 +297,17 @@ resize_when_up() # NUMBER
 	[[ $(oci state "$env" | jq -r .status) == paused ]]
 	count=$(cat "$vol/count")
 	run ! oci exec "$env" true </dev/null
+	# Who runs counts ten times a second.
+	wait_for 20 is_later_than $(($(date +%s) + 1))
 	[[ $(cat "$vol/count") == "$count" ]]
 	oci resume "$env"
 	wait_for 20 counts_on "$count"
 	[[ $(inside echo back) == back ]]
+}
+
+is_later_than() # SECONDS
+{
+	[[ $(date +%s) -gt $1 ]]
 }
 
 counts_on() # COUNT
@@ -308,10 +323,11 @@ counts_on() # COUNT
 	[[ $output == *[Cc]"annot fork"* ]]
 }
 
-@test "who takes more memory than there is dies, and the others live" {
+@test "who takes more memory than the limit dies, and the others live" {
 	need_controller memory
 	status=0
-	# In pieces: all at once would be refused, and nobody had to die.
+	# In pieces: all at once would be refused, and nobody had to die. A
+	# micro-VM has the RAM for it, and its program's group has not.
 	inside python3 -c 'x = [bytearray(b"x") * (1 << 20) for _ in range(400)]' \
 		2>/dev/null || status=$?
 	[[ $status -eq 137 ]]
@@ -331,7 +347,7 @@ counts_on() # COUNT
 	runtime=$!
 	wait_for 40 grep -qx up "$BATS_TEST_TMPDIR/up"
 	init=$(oci state "second-$env" | jq .pid)
-	parts=$(pgrep -P "$init" || :)
+	parts=$(parts_of "$init")
 	kill -KILL "$runtime"
 	oci delete --force "second-$env"
 	for pid in $init $parts; do
@@ -341,6 +357,12 @@ counts_on() # COUNT
 	[[ -z $(find /sys/fs/cgroup -type d -name "second-$env*") ]]
 }
 
+# Of a micro-VM: what is the machine. Without any there is nothing to be seen.
+parts_of() # PID
+{
+	pgrep -P "$1" || ! is_vm
+}
+
 is_dead() # PID
 {
 	[[ ! -d /proc/$1 ]] || grep -q "^State:.Z" "/proc/$1/status"
@@ -348,7 +370,7 @@ is_dead() # PID
 
 @test "when its init is killed, it has stopped, and delete removes it" {
 	init=$(cat "$BATS_FILE_TMPDIR/pid")
-	parts=$(pgrep -P "$init" || :)
+	parts=$(parts_of "$init")
 	kill -KILL "$init"
 	wait_for 20 is_stopped
 	for pid in $init $parts; do
