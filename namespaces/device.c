@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "namespaces/fs.h"
 #include "namespaces/place.h"
 #include "namespaces/rootfs.h"
 #include "namespaces/tree.h"
@@ -53,6 +55,9 @@ static const struct {
 	{ "ptmx",   "pts/ptmx",        NULL },
 };
 /* clang-format on */
+
+/* Of a node's file, or of a link to it. */
+#define NAME_LEN 64
 
 const size_t n_ns_device_defaults = ARRAY_SIZE(ns_device_defaults);
 const struct json_table ns_device_table =
@@ -144,58 +149,164 @@ static int host_node(const char *path, const struct ns_device *d)
 	return is_device(&st, d) ? steal_fd(&tree) : -ENXIO;
 }
 
-/* The same path on the host, or what udev links to the number. */
-static int find_host_node(const struct ns_device *d, struct err *e)
+/* What udev links to the number. */
+static const char *link_path(const struct ns_device *d, char path[NAME_LEN])
+{
+	(void)snprintf(path, NAME_LEN, "/dev/%s/%" PRId64 ":%" PRId64,
+		       d->type == 'b' ? "block" : "char", d->major, d->minor);
+	return path;
+}
+
+/* The same path on the host, or such a link, or the one that was made for want
+ * of both. */
+static int find_node(const struct ns_device *d, int made, const char *made_name,
+		     struct err *e)
 {
 	int tree = host_node(d->path, d);
-	char path[64];
+	char path[NAME_LEN];
 
-	if (tree >= 0)
-		return tree;
-	(void)snprintf(path, sizeof(path), "/dev/%s/%" PRId64 ":%" PRId64,
-		       d->type == 'b' ? "block" : "char", d->major, d->minor);
-	tree = host_node(path, d);
+	if (tree < 0)
+		tree = host_node(link_path(d, path), d);
+	if (tree < 0 && made >= 0)
+		tree = ns_tree_clone(made, made_name, NS_TREE_NOFOLLOW);
 	if (tree >= 0)
 		return tree;
 	return err_set(e, tree,
 		       "no right to make it, and no node of the host to bind");
 }
 
-static int bind_node(int dirfd, const char *name, const struct ns_device *d,
-		     struct err *e)
+static int bind_node(int dirfd, const char *name, int tree, struct err *e)
 {
 	const struct ns_attrs a = { .propagation = MS_PRIVATE, .userns = -1 };
-	autoclose int tree = -1, place = -1;
+	autoclose int place = ns_place_file(dirfd, name, e);
 
-	tree = find_host_node(d, e);
-	if (tree < 0)
-		return tree;
-	place = ns_place_file(dirfd, name, e);
 	return place < 0 ? place : ns_tree_place(tree, &a, place, e);
 }
 
+/* -EPERM and -EEXIST may have remedies. */
 static int make_node(int dirfd, const char *name, const struct ns_device *d,
-		     bool may_mknod, struct err *e)
+		     struct err *e)
 {
-	/* A fifo is nobody's privilege. */
-	if (!may_mknod && d->type != 'p')
-		return bind_node(dirfd, name, d, e);
 	if (mknodat(dirfd, name, type_bits(d) | (d->mode & 07777),
-		    number_of(d)) < 0) {
-		if (errno == EPERM)
-			return bind_node(dirfd, name, d, e);
-		if (errno == EEXIST)
-			return accept_there(dirfd, name, d, e);
+		    number_of(d)) < 0)
 		return err_errno(e, "mknod");
-	}
 	if ((d->uid || d->gid) &&
 	    fchownat(dirfd, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(e, "change the owner");
+		return err_set(e, -EINVAL, "change the owner: %s",
+			       strerrordesc_np(errno));
 	return 0;
 }
 
-int ns_device_make(int rootfd, const struct ns_device *v, size_t n,
-		   bool may_mknod, struct err *e)
+/* --- before the clone: nodes that the host lacks --------------------------*/
+
+static bool host_has(const char *path, const struct ns_device *d)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && is_device(&st, d);
+}
+
+/* The name of a device in the file system of those that are made for it. */
+static const char *made_name(size_t i, char name[NAME_LEN])
+{
+	(void)snprintf(name, NAME_LEN, "%zu", i);
+	return name;
+}
+
+static int own_as(struct ns_device *d, const struct ns_map *map, struct err *e)
+{
+	if (ns_idmap_host(&map->uids, d->uid, &d->uid) < 0)
+		return err_set(e, -EINVAL, "uid %" PRIu32 " is not mapped",
+			       d->uid);
+	if (ns_idmap_host(&map->gids, d->gid, &d->gid) < 0)
+		return err_set(e, -EINVAL, "gid %" PRIu32 " is not mapped",
+			       d->gid);
+	return 0;
+}
+
+/* A file system of our user namespace: its nodes work in any. */
+static int open_made(struct err *e)
+{
+	const struct ns_fs fs = {
+		.type = "tmpfs",
+		.mode = "0755",
+		.attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+	};
+
+	return ns_fs_make(&fs, e);
+}
+
+static int prepare_node(int *tree, size_t i, const struct ns_device *d,
+			const struct ns_map *map, struct err *e)
+{
+	struct ns_device own = *d;
+	char path[NAME_LEN], name[NAME_LEN];
+	int r;
+
+	if (d->type == 'p' || host_has(d->path, d) ||
+	    host_has(link_path(d, path), d))
+		return 0;
+	r = own_as(&own, map, e);
+	if (r < 0)
+		return r;
+	if (*tree < 0)
+		*tree = open_made(e);
+	return *tree < 0 ? *tree
+			 : make_node(*tree, made_name(i, name), &own, e);
+}
+
+int ns_device_prepare(const struct ns_device *v, size_t n,
+		      const struct ns_map *map, int *ret_tree, struct err *e)
+{
+	autoclose int tree = -1;
+	mode_t mask = umask(0);
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < n && r >= 0; i++)
+		r = prepare_node(&tree, i, &v[i], map, e);
+	(void)umask(mask);
+	/* Without the right to it the host's nodes are all there is: those
+	 * inside have the word for what is missing. */
+	if (r == -EPERM || r == -EOPNOTSUPP) {
+		log_debug("device '%s': %s", v[i - 1].path, e->text);
+		return 0;
+	}
+	if (r < 0)
+		return err_wrap(e, r, "device '%s'", v[i - 1].path);
+	*ret_tree = steal_fd(&tree);
+	return 0;
+}
+
+/* --- inside ---------------------------------------------------------------*/
+
+/* Where nodes come from. */
+struct source {
+	bool may_mknod;
+	int made; /* file system of those the host lacks, or -1 */
+};
+
+static int put_device(int dirfd, const char *name, const struct ns_device *d,
+		      const struct source *from, size_t i, struct err *e)
+{
+	autoclose int tree = -1;
+	char number[NAME_LEN];
+
+	/* A fifo is nobody's privilege. */
+	if (from->may_mknod || d->type == 'p') {
+		int r = make_node(dirfd, name, d, e);
+
+		if (r == -EEXIST)
+			return accept_there(dirfd, name, d, e);
+		if (r != -EPERM)
+			return r;
+	}
+	tree = find_node(d, from->made, made_name(i, number), e);
+	return tree < 0 ? tree : bind_node(dirfd, name, tree, e);
+}
+
+static int put_all(int rootfd, const struct ns_device *v, size_t n,
+		   const struct source *from, struct err *e)
 {
 	_cleanup_(folder_done) struct folder f = { .rootfd = rootfd, .fd = -1 };
 	/* The modes are meant as they are. */
@@ -207,12 +318,41 @@ int ns_device_make(int rootfd, const struct ns_device *v, size_t n,
 
 		r = enter_folder(&f, v[i].path, &name, e);
 		if (r >= 0)
-			r = make_node(f.fd, name, &v[i], may_mknod, e);
+			r = put_device(f.fd, name, &v[i], from, i, e);
 		if (r < 0)
 			r = err_wrap(e, r, "device '%s'", v[i].path);
 	}
 	(void)umask(mask);
 	return r;
+}
+
+static int take_away(int made, struct err *e)
+{
+	autoclose int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fchdir(made) < 0 || umount2(".", MNT_DETACH) < 0 || fchdir(cwd) < 0)
+		return err_errno(e, "unmount the nodes' file system");
+	return 0;
+}
+
+/*
+ * Nodes are cloned from a mount of our own namespace alone, so it is attached
+ * meanwhile: on the root, where lookups from the root's descriptor lie below
+ * it, and where it goes with the root if we are killed.
+ */
+int ns_device_make(int rootfd, const struct ns_device *v, size_t n,
+		   bool may_mknod, int made, struct err *e)
+{
+	const struct source from = { .may_mknod = may_mknod, .made = made };
+	int r;
+
+	if (made < 0)
+		return put_all(rootfd, v, n, &from, e);
+	r = ns_tree_attach(made, rootfd, e);
+	if (r < 0)
+		return err_wrap(e, r, "nodes that the host lacks");
+	r = put_all(rootfd, v, n, &from, e);
+	return r < 0 ? r : take_away(made, e);
 }
 
 static int make_link(int dirfd, size_t i, struct err *e)

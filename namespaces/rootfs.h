@@ -43,7 +43,8 @@ struct ns_root {
 };
 extern const struct json_table ns_root_table;
 
-/* A node in /dev. Without mknod rights it is bound from the host. */
+/* A node in /dev. Without mknod rights it is bound from the host, or from a
+ * file system of nodes that were made outside. */
 struct ns_device {
 	char *path; /* absolute, in the container */
 	int type;   /* 'c', 'b', 'p', 'u' */
@@ -67,12 +68,21 @@ MUST_CHECK int ns_root_reopen(const struct ns_root *r, int *rootfd,
 			      struct err *e);
 
 /*
+ * Before the clone, for a user namespace with this map: *ret_tree is a tmpfs,
+ * attached nowhere, with the nodes of v that the host has nowhere to bind from.
+ * Left alone when none is missing, or when nobody here may make one.
+ */
+MUST_CHECK int ns_device_prepare(const struct ns_device *v, size_t n,
+				 const struct ns_map *map, int *ret_tree,
+				 struct err *e);
+
+/*
  * Nodes (all at once, so that /dev is looked up once), and the links (fd,
  * stdin, stdout, stderr, core, ptmx). A node that is there already is accepted
- * when it is the same device.
+ * when it is the same device. made: from prepare, good for one call; or -1.
  */
 MUST_CHECK int ns_device_make(int rootfd, const struct ns_device *v, size_t n,
-			      bool may_mknod, struct err *e);
+			      bool may_mknod, int made, struct err *e);
 MUST_CHECK int ns_device_links(int rootfd, struct err *e);
 
 MUST_CHECK int ns_root_pivot(const struct ns_root *r, int rootfd,

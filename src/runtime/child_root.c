@@ -57,7 +57,8 @@ int rt_step_devices(struct child *c, struct err *e)
 	bool may_mknod = !plan_owns(p, NS_USER);
 	int r;
 
-	r = ns_device_make(c->root, p->devices.v, p->devices.n, may_mknod, e);
+	r = ns_device_make(c->root, p->devices.v, p->devices.n, may_mknod,
+			   c->l->device_tree, e);
 	if (r < 0)
 		return r;
 	return ns_device_links(c->root, e);

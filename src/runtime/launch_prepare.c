@@ -151,6 +151,19 @@ static int find_cgroups(struct launch *l, struct err *e)
 	return 0;
 }
 
+/* A user namespace's own nodes do not work: what it cannot have from the host
+ * is made here. The ids in one that is joined are unknown. */
+static int make_devices(struct launch *l, struct err *e)
+{
+	const struct plan *p = l->plan;
+
+	if (l->instead || !p->own_dev || !plan_makes(p, NS_USER) ||
+	    p->root.shared)
+		return 0;
+	return ns_device_prepare(p->devices.v, p->devices.n, &p->map,
+				 &l->device_tree, e);
+}
+
 static int prepare_world(struct launch *l, struct err *e)
 {
 	int r;
@@ -173,7 +186,8 @@ static int prepare_world(struct launch *l, struct err *e)
 		if (r < 0)
 			return err_wrap(e, r, "root");
 	}
-	return rt_launch_open_mounts(l, e);
+	r = make_devices(l, e);
+	return r < 0 ? r : rt_launch_open_mounts(l, e);
 }
 
 int rt_launch_prepare(struct launch *l, struct err *e)

@@ -44,7 +44,7 @@ void rt_launch_done(struct launch *l)
 	int *const fds[] = { &l->sync,	    &l->child_end,    &l->procfd,
 			     &l->root_tree, &l->pidfd,	      &l->console,
 			     &l->listener,  &l->idmap_userns, &l->seccomp_cache,
-			     &l->netns };
+			     &l->netns,	    &l->device_tree };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close_fd(fds[i]);

@@ -52,6 +52,7 @@ struct launch {
 	int procfd;
 	int root_tree;
 	int *mount_trees; /* plan->mounts.n of them */
+	int device_tree;  /* with nodes that the host lacks */
 	int ns_fds[NS_KIND_N_];
 	struct ns_seccomp_program seccomp;
 	struct cg_paths cgroup_paths; /* where its groups are mounted from */
@@ -74,6 +75,7 @@ struct launch {
 		.stdio = { -1, -1, -1 }, .seccomp_cache = -1, .locked = -1,    \
 		.start_fifo = -1, .result_fifo = -1, .sync = -1, .netns = -1,  \
 		.child_end = -1, .procfd = -1, .root_tree = -1,                \
+		.device_tree = -1,                                             \
 		.ns_fds = { -1, -1, -1, -1, -1, -1, -1, -1 },                  \
                                                                                \
 		.idmap_userns = -1, .pidfd = -1, .console = -1, .listener = -1 \

@@ -288,8 +288,26 @@ hold_mounts()
 	user_namespace
 	[[ $(inside 'head -c 1 /dev/zero | od -An -tx1; echo x >/dev/null &&
 		echo ok') == $' 00\nok' ]]
-	refuses '.linux.devices = [ { path: "/dev/not/there", type: "c", major: 1,
-		minor: 7 } ]' "'/dev/not/there': no right to make it"
+}
+
+@test "a user namespace has devices that the host lacks" {
+	user_namespace
+	edit '.linux.devices = [
+		{ path: "/dev/lack/null", type: "c", major: 1, minor: 3,
+		  fileMode: 434, uid: 7, gid: 8 },
+		{ path: "/dev/disk", type: "b", major: 4000, minor: 7 } ]'
+	inside 'cd /dev; stat -c "%F %t:%T %a %u %g" lack/null disk
+		echo x >lack/null && echo wrote; ls /
+		cut -d " " -f 4,5 /proc/self/mountinfo' >"$bundle/said"
+	[[ $(sed -n 1p "$bundle/said") == "character special file 1:3 662 7 8" ]]
+	[[ $(sed -n 2p "$bundle/said") == "block special file fa0:7 666 0 0" ]]
+	grep -qx wrote "$bundle/said"
+	# What they were made in lies on nothing, inside or outside.
+	grep -qx bin "$bundle/said"
+	[[ $(grep -cx '/ /' "$bundle/said") -eq 0 ]]
+	[[ ! -e /dev/lack ]]
+	refuses '.linux.devices[0].uid = 1000' \
+		"device '/dev/lack/null': uid 1000 is not mapped"
 }
 
 # --- the root ----------------------------------------------------------------

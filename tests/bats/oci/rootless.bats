@@ -73,6 +73,15 @@ his_is() # STATUS
 	[[ $(his run --bundle "$bundle" "$id") == " 00" ]]
 }
 
+@test "a device that the host lacks is refused" {
+	edit '.linux.devices = [ { path: "/dev/lack/null", type: "c", major: 1,
+		minor: 3 } ]'
+	run his run --bundle "$bundle" "$id"
+	[[ $status -eq 1 && ${#lines[@]} -eq 1 ]]
+	says "'/dev/lack/null': no right to make it, and no node of the host"
+	[[ -z $(ls "$BATS_TEST_TMPDIR/oci") ]]
+}
+
 @test "the default root is in XDG_RUNTIME_DIR" {
 	program /bin/sleep 1000
 	as_user "$BATS_TEST_TMPDIR/runtime" create --bundle "$bundle" "$id" \
