@@ -56,9 +56,6 @@ static const struct {
 };
 /* clang-format on */
 
-/* Of a node's file, or of a link to it. */
-#define NAME_LEN 64
-
 const size_t n_ns_device_defaults = ARRAY_SIZE(ns_device_defaults);
 const struct json_table ns_device_table =
 	JSON_TABLE(struct ns_device, device_fields);
@@ -150,9 +147,10 @@ static int host_node(const char *path, const struct ns_device *d)
 }
 
 /* What udev links to the number. */
-static const char *link_path(const struct ns_device *d, char path[NAME_LEN])
+static const char *link_path(const struct ns_device *d,
+			     char path[NS_DEVICE_SOURCE])
 {
-	(void)snprintf(path, NAME_LEN, "/dev/%s/%" PRId64 ":%" PRId64,
+	(void)snprintf(path, NS_DEVICE_SOURCE, "/dev/%s/%" PRId64 ":%" PRId64,
 		       d->type == 'b' ? "block" : "char", d->major, d->minor);
 	return path;
 }
@@ -163,7 +161,7 @@ static int find_node(const struct ns_device *d, int made, const char *made_name,
 		     struct err *e)
 {
 	int tree = host_node(d->path, d);
-	char path[NAME_LEN];
+	char path[NS_DEVICE_SOURCE];
 
 	if (tree < 0)
 		tree = host_node(link_path(d, path), d);
@@ -206,6 +204,16 @@ static bool host_has(const char *path, const struct ns_device *d)
 	return stat(path, &st) == 0 && is_device(&st, d);
 }
 
+const char *ns_device_source(const struct ns_device *d,
+			     char buf[NS_DEVICE_SOURCE])
+{
+	if (host_has(d->path, d))
+		return d->path;
+	return host_has(link_path(d, buf), d) ? buf : NULL;
+}
+
+#define NAME_LEN 24
+
 /* The name of a device in the file system of those that are made for it. */
 static const char *made_name(size_t i, char name[NAME_LEN])
 {
@@ -240,11 +248,10 @@ static int prepare_node(int *tree, size_t i, const struct ns_device *d,
 			const struct ns_map *map, struct err *e)
 {
 	struct ns_device own = *d;
-	char path[NAME_LEN], name[NAME_LEN];
+	char path[NS_DEVICE_SOURCE], name[NAME_LEN];
 	int r;
 
-	if (d->type == 'p' || host_has(d->path, d) ||
-	    host_has(link_path(d, path), d))
+	if (d->type == 'p' || ns_device_source(d, path))
 		return 0;
 	r = own_as(&own, map, e);
 	if (r < 0)

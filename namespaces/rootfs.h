@@ -67,6 +67,11 @@ MUST_CHECK int ns_root_open(const struct ns_root *r, int tree, struct err *e);
 MUST_CHECK int ns_root_reopen(const struct ns_root *r, int *rootfd,
 			      struct err *e);
 
+/* The host's path from where it can be bound, maybe in buf; NULL: from none. */
+#define NS_DEVICE_SOURCE 64
+const char *ns_device_source(const struct ns_device *d,
+			     char buf[NS_DEVICE_SOURCE]);
+
 /*
  * Before the clone, for a user namespace with this map: *ret_tree is a tmpfs,
  * attached nowhere, with the nodes of v that the host has nowhere to bind from.

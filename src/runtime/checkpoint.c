@@ -121,6 +121,18 @@ static int put_mount(struct dump *d, int root, const char *target)
 	return note_point(d, target, point);
 }
 
+/* Where nodes could not be made they are mounts, too; criu passes over others. */
+static int put_devices(struct dump *d, int root)
+{
+	const struct plan *p = &d->env.plan;
+
+	for (size_t i = 0; p->own_dev && i < p->devices.n; i++)
+		if (p->devices.v[i].type != 'p' &&
+		    put_mount(d, root, p->devices.v[i].path) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 static int put_mounts(struct dump *d, struct err *e)
 {
 	const struct plan_mounts *m = &d->env.plan.mounts;
@@ -135,7 +147,7 @@ static int put_mounts(struct dump *d, struct err *e)
 		if (plan_mount_is_external(&d->env.plan, &m->v[i]) &&
 		    put_mount(d, root, m->v[i].target) < 0)
 			return err_nomem(e);
-	return 0;
+	return put_devices(d, root) < 0 ? err_nomem(e) : 0;
 }
 
 static int put_namespaces(struct dump *d, struct err *e)

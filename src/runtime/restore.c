@@ -88,6 +88,31 @@ static void put_mounts(struct restore *r)
 	}
 }
 
+/* In a user namespace they are mounts. What the host lacks was made for the
+ * first start alone. */
+static int put_devices(struct restore *r, struct err *e)
+{
+	const struct plan *p = &r->make.plan;
+
+	for (size_t i = 0; p->own_dev && i < p->devices.n; i++) {
+		const struct ns_device *d = &p->devices.v[i];
+		char buf[NS_DEVICE_SOURCE];
+		const char *source = ns_device_source(d, buf);
+
+		if (d->type == 'p')
+			continue;
+		if (source)
+			criu_put_pair(&r->opts, CRIU_EXT_MNT,
+				      criu_point(&r->notes, d->path), source);
+		else if (plan_owns(p, NS_USER))
+			return err_set(
+				e, -ENODEV,
+				"device '%s': no node of the host for criu to bind",
+				d->path);
+	}
+	return 0;
+}
+
 static void put_fd(struct restore *r, const char *key, int fd)
 {
 	r->fds[r->n_fds++] = fd;
@@ -152,6 +177,7 @@ static int put_options(struct restore *r, struct err *e)
 	criu_put_str(m, CRIU_LSM_MOUNT_CONTEXT, c->lsm_mount_context);
 	put_mounts(r);
 	put_stdio(r);
+	error = put_devices(r, e);
 	for (int k = 0; k < NS_KIND_N_ && error >= 0; k++)
 		error = put_namespace(r, (enum ns_kind)k, e);
 	return error < 0 ? error : 0;

@@ -119,6 +119,33 @@ in_its_group() # the init is where the state says
 	goes_on
 }
 
+@test "a container with a user namespace and the host's devices goes on" {
+	user_namespace
+	chmod 777 "$shared"
+	script "$counts"
+	start_it
+	dump
+	chmod 711 "$image" # inside criu still asks for images that need not be
+	restore
+	goes_on
+	[[ $(awk '{ print $2 }' "/proc/$(pid)/uid_map") == 100000 ]]
+	[[ $(in_it sh -c 'echo x >/dev/null; head -c 1 /dev/zero | od -An -tx1') == " 00" ]]
+}
+
+@test "a device that the host lacks cannot be restored into a user namespace" {
+	user_namespace
+	chmod 777 "$shared"
+	edit '.linux.devices = [ { path: "/dev/lack/null", type: "c", major: 1,
+		minor: 3 } ]'
+	script "$counts"
+	start_it
+	dump
+	moat_oci_fails restore --detach --bundle "$bundle" --image-path "$image" \
+		"$id"
+	says "device '/dev/lack/null': no node of the host for criu to bind"
+	nothing_left
+}
+
 @test "mount points within volumes are made again" {
 	mkdir "$bundle/outer" "$bundle/inner"
 	edit '.mounts += [ { destination: "/v", type: "bind", source: "outer",
