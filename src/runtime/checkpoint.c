@@ -291,6 +291,7 @@ static int dump(struct dump *d, struct err *e)
 		.log_file = LOG_FILE,
 		.on_script = on_script,
 		.arg = (void *)d->args,
+		.stop = -1,
 	};
 	int r;
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +14,16 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "namespaces/clone.h"
 #include "src/runtime/sync.h"
 
-#define ANSWER_MAX  65536
-#define LOG_MAX	    (16U << 20)
-#define NOT_STARTED 127
+#define ANSWER_MAX	65536
+#define LOG_MAX		(16U << 20)
+#define NOT_STARTED	127
+#define KILL_TIMEOUT_MS 10000
 
 /* --- the process -----------------------------------------------------------*/
 
@@ -101,12 +104,19 @@ NORETURN static void become_criu(const struct criu_job *job, int end)
 	_exit(NOT_STARTED);
 }
 
-static int start_criu(struct criu_job *job, int *ret_sock, pid_t *ret,
-		      struct err *e)
+/* The one we have started. */
+struct peer {
+	int sock;
+	int pidfd;
+	pid_t pid;
+};
+
+static int start_criu(struct criu_job *job, struct peer *ret, struct err *e)
 {
 	const struct ns_clone c = {
 		.flags = job->root ? CLONE_NEWNS : 0,
 		.cgroup_fd = job->cgroup ? cg_clone_fd(job->cgroup) : -1,
+		.ret_pidfd = &ret->pidfd,
 	};
 	autoclose int ours = -1, theirs = -1;
 	int ends[2], r;
@@ -116,16 +126,16 @@ static int start_criu(struct criu_job *job, int *ret_sock, pid_t *ret,
 		return r;
 	ours = ends[0];
 	theirs = ends[1];
-	*ret = ns_fork(&c, e);
-	if (*ret == 0)
+	ret->pid = ns_fork(&c, e);
+	if (ret->pid == 0)
 		become_criu(job, theirs);
 	(void)close(steal_fd(&theirs));
-	if (*ret < 0)
-		return *ret;
-	r = sync_wait_fd(ours, SYNC_CONSOLE, ret_sock, e);
+	if (ret->pid < 0)
+		return ret->pid;
+	r = sync_wait_fd(ours, SYNC_CONSOLE, &ret->sock, e);
 	if (r < 0)
 		return r;
-	return job->cgroup ? cg_join(job->cgroup, *ret, e) : 0;
+	return job->cgroup ? cg_join(job->cgroup, ret->pid, e) : 0;
 }
 
 /* --- the conversation ------------------------------------------------------*/
@@ -143,6 +153,26 @@ static int say(int sock, enum criu_type type, const struct criu_msg *opts,
 	if (m.failed)
 		return err_nomem(e);
 	return fd_send(sock, m.v, m.n, NULL, 0, e);
+}
+
+/*
+ * 1: it says something; 0: it has gone. Not by the socket's end alone: those
+ * that criu has started have it open, too, and may outlive it.
+ */
+static int await(const struct criu_job *job, const struct peer *c,
+		 struct err *e)
+{
+	struct pollfd p[] = {
+		{ .fd = c->sock, .events = POLLIN },
+		{ .fd = c->pidfd, .events = POLLIN },
+		{ .fd = job->stop, .events = POLLIN },
+	};
+
+	if (TEMP_FAILURE_RETRY(poll(p, ARRAY_SIZE(p), -1)) < 0)
+		return err_errno(e, "wait for criu");
+	if (p[0].revents)
+		return 1;
+	return p[1].revents ? 0 : err_set(e, -ECANCELED, "called off");
 }
 
 /* Gives its length; 0 when criu has gone. */
@@ -185,8 +215,8 @@ static int answer_script(struct criu_job *job, int sock,
 }
 
 /* Until it is done: 1 when it has succeeded, 0 when it has not. */
-static int converse(struct criu_job *job, int sock, struct criu_answer *a,
-		    struct err *e)
+static int converse(struct criu_job *job, const struct peer *c,
+		    struct criu_answer *a, struct err *e)
 {
 	autofree char *buf = malloc(ANSWER_MAX);
 	int r;
@@ -195,8 +225,10 @@ static int converse(struct criu_job *job, int sock, struct criu_answer *a,
 		return err_nomem(e);
 	for (;;) {
 		int fd = -1;
-		ssize_t n = hear(sock, buf, &fd, e);
+		ssize_t n = await(job, c, e);
 
+		if (n > 0)
+			n = hear(c->sock, buf, &fd, e);
 		if (n <= 0)
 			return (int)n;
 		r = criu_read_answer(buf, (size_t)n, a, e);
@@ -204,7 +236,7 @@ static int converse(struct criu_job *job, int sock, struct criu_answer *a,
 			return r;
 		if (a->type != CRIU_NOTIFY)
 			return a->success;
-		r = answer_script(job, sock, a, fd, e);
+		r = answer_script(job, c->sock, a, fd, e);
 		if (r < 0)
 			return r;
 	}
@@ -246,27 +278,45 @@ static int explain(const struct criu_job *job, const struct criu_answer *a,
 		       path);
 }
 
+/* What a criu that was killed had restored so far; the group was empty. */
+static void kill_rest(const struct criu_job *job)
+{
+	struct err why = { 0 };
+	int r;
+
+	if (!job->cgroup)
+		return;
+	r = cg_kill(job->cgroup, &why);
+	if (r >= 0)
+		r = cg_wait_empty(job->cgroup, KILL_TIMEOUT_MS, &why);
+	if (r < 0)
+		log_debug("after criu: %s", err_text(&why));
+}
+
 int criu_run(struct criu_job *job, struct err *e)
 {
+	struct peer c = { .sock = -1, .pidfd = -1 };
 	struct criu_answer a = { 0 };
-	autoclose int sock = -1;
 	int r, status = 0;
-	pid_t pid = 0;
 
-	r = start_criu(job, &sock, &pid, e);
+	r = start_criu(job, &c, e);
 	if (r >= 0 && job->cgroup)
-		r = criu_put_cgroups(job->opts, pid, e);
+		r = criu_put_cgroups(job->opts, c.pid, e);
 	if (r >= 0)
-		r = say(sock, job->type, job->opts, e);
+		r = say(c.sock, job->type, job->opts, e);
 	/* One that is not there does not listen. */
 	if (r >= 0 || r == -ENOTCONN)
-		r = converse(job, sock, &a, e);
-	if (r < 0 && pid > 0)
-		(void)kill(pid, SIGKILL);
-	if (sock >= 0)
-		(void)close(steal_fd(&sock));
-	if (pid > 0)
-		status = proc_reap(pid, NULL);
+		r = converse(job, &c, &a, e);
+	if (r < 0 && c.pid > 0)
+		(void)kill(c.pid, SIGKILL);
+	if (c.sock >= 0)
+		(void)close(c.sock);
+	if (c.pid > 0)
+		status = proc_reap(c.pid, NULL);
+	if (c.pidfd >= 0)
+		(void)close(c.pidfd);
+	if (r <= 0)
+		kill_rest(job);
 	if (r < 0)
 		return r;
 	if (r == 0)

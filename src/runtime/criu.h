@@ -33,6 +33,7 @@ struct criu_job {
 	int (*on_script)(void *arg, const char *script, int pid, int fd,
 			 struct err *e);
 	void *arg;
+	int stop; /* readable: give up, -ECANCELED; or -1 */
 
 	/* Restore: where criu lives, and so what it restores. */
 	struct cg *cgroup;

@@ -251,11 +251,12 @@ static int run_hooks(struct make *m, int pid, struct err *e)
 	int r;
 
 	m->state.pid = pid;
-	r = env_host_hooks(&m->plan, PLAN_HOOK_PRESTART, &m->state, -1, e);
+	r = env_host_hooks(&m->plan, PLAN_HOOK_PRESTART, &m->state,
+			   m->launch.stop, e);
 	if (r < 0)
 		return r;
-	return env_host_hooks(&m->plan, PLAN_HOOK_CREATE_RUNTIME, &m->state, -1,
-			      e);
+	return env_host_hooks(&m->plan, PLAN_HOOK_CREATE_RUNTIME, &m->state,
+			      m->launch.stop, e);
 }
 
 static int on_script(void *arg, const char *script, int pid, int fd,
@@ -300,6 +301,7 @@ static int restore(struct restore *r, struct err *e)
 		.log_file = LOG_FILE,
 		.on_script = on_script,
 		.arg = r,
+		.stop = m->launch.stop,
 		.root = m->plan.root.path,
 		.old_mask = m->launch.old_mask,
 	};
@@ -333,6 +335,7 @@ static int restore_attended(struct restore *r, struct err *e)
 	if (status < 0)
 		return status;
 	m->launch.old_mask = attend_mask(&a);
+	m->launch.stop = a.stop;
 	status = restore(r, e);
 	if (status >= 0) {
 		make_unlock(m);
@@ -341,7 +344,7 @@ static int restore_attended(struct restore *r, struct err *e)
 	if (status >= 0)
 		return run_finish(m, status, e);
 	make_undo(m);
-	return status;
+	return attend_stopped(&a, status);
 }
 
 int rt_restore(const struct rt_context *ctx, const struct rt_create *create,

@@ -222,3 +222,66 @@ killed_in() # KIND
 		rm "$bundle/rootfs/reached"
 	done
 }
+
+# --- criu --------------------------------------------------------------------
+
+# In criu's place: what it does is all that matters here.
+instead_of_criu() # SCRIPT
+{
+	mkdir -p "$BATS_TEST_TMPDIR/bin" "$BATS_TEST_TMPDIR/image"
+	printf '#!/bin/sh\n%s\n' "$1" >"$BATS_TEST_TMPDIR/bin/criu"
+	chmod +x "$BATS_TEST_TMPDIR/bin/criu"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+	echo '{ "descriptors": [ "/dev/null" ] }' \
+		>"$BATS_TEST_TMPDIR/image/descriptors.json"
+}
+
+# It has the socket open, on which the answer would come.
+leaves_one="sleep 1000 </dev/null >/dev/null 2>&1 & echo \$! >\"\${0%/*}/left\""
+
+in_time() # VERB [OPTION...]
+{
+	run timeout 100 "$MOAT_BUILD/moat-oci" --root "$BATS_TEST_TMPDIR/oci" \
+		"$1" --image-path "$BATS_TEST_TMPDIR/image" "${@:2}" "$id" 3>&-
+}
+
+@test "a criu that leaves others behind at its end is not waited for" {
+	instead_of_criu "$leaves_one"
+	start_idle
+	in_time checkpoint
+	[[ $status -eq 1 ]]
+	says "criu failed: it ended early"
+	[[ $(state) == running ]]
+	kill "$(cat "$BATS_TEST_TMPDIR/bin/left")"
+}
+
+@test "what a criu that was killed had restored goes" {
+	instead_of_criu "$leaves_one"
+	in_time restore --bundle "$bundle"
+	[[ $status -eq 1 ]]
+	says "criu failed: it ended early"
+	nothing_left
+	wait_for 20 is_gone "$(cat "$BATS_TEST_TMPDIR/bin/left")"
+}
+
+is_gone() # PID
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+@test "a signal calls off a restore whose criu does not end" {
+	local pid status=0
+
+	instead_of_criu 'echo $$ >"${0%/*}/hung"; exec sleep 1000'
+	"$MOAT_BUILD/moat-oci" --root "$BATS_TEST_TMPDIR/oci" restore \
+		--bundle "$bundle" --image-path "$BATS_TEST_TMPDIR/image" "$id" \
+		</dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	pid=$!
+	wait_for 20 test -s "$BATS_TEST_TMPDIR/bin/hung"
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	[[ $status -eq 143 ]]
+	grep -q "called off by signal 15" "$BATS_TEST_TMPDIR/said"
+	nothing_left
+	is_gone "$(cat "$BATS_TEST_TMPDIR/bin/hung")"
+}
