@@ -292,6 +292,7 @@ static int dump(struct dump *d, struct err *e)
 		.on_script = on_script,
 		.arg = (void *)d->args,
 		.stop = -1,
+		.images_tree = -1,
 	};
 	int r;
 

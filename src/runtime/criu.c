@@ -53,6 +53,16 @@ static int open_again(const char *path, int fd)
 	return 0;
 }
 
+static int cover_images(const struct criu_job *job)
+{
+	if (job->images_tree < 0)
+		return 0;
+	return move_mount(job->images_tree, "", AT_FDCWD, job->dirs->images,
+			  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0
+		       ? -errno
+		       : 0;
+}
+
 static int prepare_criu(const struct criu_job *job, struct err *e)
 {
 	int r;
@@ -60,11 +70,15 @@ static int prepare_criu(const struct criu_job *job, struct err *e)
 	r = job->root ? mount_root(job->root) : 0;
 	if (r < 0)
 		return err_code(e, r, "mount '%s'", job->root);
-	r = open_again(job->dirs->images, job->dirs->images_fd);
-	if (r >= 0)
-		r = open_again(job->dirs->work, job->dirs->work_fd);
+	/* The log first: as another's it could not be written. */
+	r = open_again(job->dirs->work, job->dirs->work_fd);
 	if (r < 0)
 		return err_code(e, r, "open '%s'", job->dirs->work);
+	r = cover_images(job);
+	if (r >= 0)
+		r = open_again(job->dirs->images, job->dirs->images_fd);
+	if (r < 0)
+		return err_code(e, r, "open '%s'", job->dirs->images);
 	for (size_t i = 0; i < job->n_fds; i++)
 		if (keep_open(job->fds[i]) < 0)
 			return err_errno(e, "pass on a descriptor");

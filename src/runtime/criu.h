@@ -38,6 +38,7 @@ struct criu_job {
 	/* Restore: where criu lives, and so what it restores. */
 	struct cg *cgroup;
 	const char *root; /* becomes a mount, in a mount namespace of criu's */
+	int images_tree;  /* in there over the images; or -1 */
 	const int *fds;	  /* it inherits them by their numbers */
 	size_t n_fds;
 	const sigset_t *old_mask;

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "src/runtime/attend.h"
@@ -272,6 +273,33 @@ static int on_script(void *arg, const char *script, int pid, int fd,
 						  : 0;
 }
 
+/*
+ * In the user namespace criu still asks for images, as a root who may not even
+ * search their folder: in criu's sight they are his. -1: on a file system that
+ * cannot show it they stay as they are.
+ */
+static int map_images(const struct restore *r)
+{
+	const struct plan *p = &r->make.plan;
+	struct ns_mount m = {
+		.source = r->dirs.images,
+		.target = r->dirs.images,
+		.flags = NS_MOUNT_BIND | NS_MOUNT_IDMAP,
+	};
+	struct ns_mount_env env = { .rootfd = -1 };
+	struct err why = { 0 };
+	autoclose int userns = -1;
+	int tree = -1;
+
+	if (p->map.uids.n == 0)
+		return -1;
+	userns = ns_idmap_userns(&p->map, &why);
+	env.userns = userns;
+	if (userns < 0 || ns_mount_prepare(&m, &env, &tree, &why) < 0)
+		log_debug("images: %s", err_text(&why));
+	return tree;
+}
+
 /* --- the restore -----------------------------------------------------------*/
 
 static int adopt(struct restore *r, pid_t pid, struct err *e)
@@ -305,6 +333,7 @@ static int restore(struct restore *r, struct err *e)
 		.root = m->plan.root.path,
 		.old_mask = m->launch.old_mask,
 	};
+	autoclose int images = -1;
 	int error;
 
 	error = make_reserve(m, e);
@@ -318,6 +347,8 @@ static int restore(struct restore *r, struct err *e)
 		return error;
 	m->launch.plan = &m->plan;
 	m->launch.process = &m->plan.process;
+	images = map_images(r);
+	job.images_tree = images;
 	job.cgroup = m->cgroup;
 	job.fds = r->fds;
 	job.n_fds = r->n_fds;

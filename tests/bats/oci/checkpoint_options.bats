@@ -125,7 +125,6 @@ in_its_group() # the init is where the state says
 	script "$counts"
 	start_it
 	dump
-	chmod 711 "$image" # inside criu still asks for images that need not be
 	restore
 	goes_on
 	[[ $(awk '{ print $2 }' "/proc/$(pid)/uid_map") == 100000 ]]
