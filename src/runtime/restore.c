@@ -339,6 +339,9 @@ static int restore(struct restore *r, struct err *e)
 	error = make_reserve(m, e);
 	if (error >= 0)
 		error = make_group(m, e);
+	/* If we are killed, what criu has made is in there, and ours. */
+	if (error >= 0)
+		error = state_write(m->dir, &m->state, e);
 	if (error >= 0)
 		error = make_points(&m->plan, e);
 	if (error >= 0)

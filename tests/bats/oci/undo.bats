@@ -285,3 +285,21 @@ is_gone() # PID
 	nothing_left
 	is_gone "$(cat "$BATS_TEST_TMPDIR/bin/hung")"
 }
+
+@test "a restore that is killed can be deleted, with what its criu has made" {
+	local pid
+
+	instead_of_criu "$leaves_one"'; echo $$ >"${0%/*}/hung"; exec sleep 1000'
+	"$MOAT_BUILD/moat-oci" --root "$BATS_TEST_TMPDIR/oci" restore \
+		--bundle "$bundle" --image-path "$BATS_TEST_TMPDIR/image" "$id" \
+		</dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	pid=$!
+	wait_for 20 test -s "$BATS_TEST_TMPDIR/bin/hung"
+	kill -KILL "$pid"
+	wait "$pid" || :
+	[[ $(state) == creating ]]
+	moat_oci delete --force "$id"
+	nothing_left
+	wait_for 20 is_gone "$(cat "$BATS_TEST_TMPDIR/bin/hung")"
+	wait_for 20 is_gone "$(cat "$BATS_TEST_TMPDIR/bin/left")"
+}
