@@ -234,10 +234,13 @@ static int kill_init(const struct env *v, struct err *e)
 	return 0;
 }
 
-/* The last of a pid namespace takes all others with it. */
+/* The last of a pid namespace takes all others with it, but for what stands
+ * for an exec in a micro-VM: that is not in it, and ends by itself unless it
+ * is frozen. */
 static bool may_have_left_some(const struct env *v)
 {
-	return !plan_owns(&v->plan, NS_PID) || v->state.pid == 0;
+	return !plan_owns(&v->plan, NS_PID) || v->state.pid == 0 ||
+	       v->plan.isolation == PLAN_VM;
 }
 
 static int kill_processes(struct env *v, struct err *e)

@@ -257,6 +257,21 @@ nothing_is_left()
 	nothing_is_left
 }
 
+@test "a paused one is deleted by force, with what stands for an exec" {
+	start_vm sleep 1000
+	moat_oci exec "$vm" sh -c 'echo up; exec sleep 1000' </dev/null \
+		>"$BATS_TEST_TMPDIR/up" 2>&1 3>&- &
+	client=$!
+	wait_for 40 grep -qx up "$BATS_TEST_TMPDIR/up"
+	moat_oci pause "$vm"
+	moat_oci delete --force "$vm"
+	status=0
+	wait "$client" || status=$?
+	[[ $status -eq 137 ]]
+	run ! moat_oci state "$vm"
+	[[ -z $(find /sys/fs/cgroup -type d -name "$vm") ]]
+}
+
 @test "when the init is killed, nothing is left" {
 	start_vm sleep 1000
 	kill -KILL "$init"
