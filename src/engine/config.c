@@ -326,6 +326,9 @@ int eng_config(const struct eng_context *ctx, const struct eng_run *run,
 		.uid = geteuid(),
 		.gid = getegid(),
 		.cgroup_namespace = true,
+		/* Nobody else may mount a sysfs of the host's network. */
+		.host_network =
+			ctx->rootless && run->network == ENG_NETWORK_HOST,
 	};
 	autofree char *base = NULL;
 	int r;

@@ -346,6 +346,7 @@ struct spec_default {
 	bool rootless; /* it needs no rights, and maps these to 0: */
 	uint32_t uid, gid;
 	bool cgroup_namespace;
+	bool host_network; /* no network of its own; so the host's /sys */
 };
 
 /* runc's default. The caller frees *ret. */

@@ -29,6 +29,8 @@ enum {
 	ROOT,	   /* only when root makes it */
 	ROOTLESS,  /* only when not */
 	CGROUP_NS, /* where there is to be one */
+	OWN_NET,   /* where it has a network of its own */
+	HOST_NET,  /* where not */
 };
 
 /* clang-format off */
@@ -50,10 +52,10 @@ static const struct {
 	  { "nosuid", "noexec", "nodev", "mode=1777", "size=65536k" } },
 	{ ALWAYS, "/dev/mqueue", "mqueue", "mqueue",
 	  { "nosuid", "noexec", "nodev" } },
-	{ ROOT, "/sys", "sysfs", "sysfs",
+	{ OWN_NET, "/sys", "sysfs", "sysfs",
 	  { "nosuid", "noexec", "nodev", "ro" } },
 	/* A sysfs needs a network namespace of one's own. */
-	{ ROOTLESS, "/sys", "none", "/sys",
+	{ HOST_NET, "/sys", "none", "/sys",
 	  { "rbind", "nosuid", "noexec", "nodev", "ro" } },
 	{ ALWAYS, "/sys/fs/cgroup", "cgroup", "cgroup",
 	  { "nosuid", "noexec", "nodev", "relatime", "ro" } },
@@ -64,7 +66,7 @@ static const struct {
 	const char *type;
 } namespaces[] = {
 	{ ALWAYS, "pid" },
-	{ ROOT, "network" },
+	{ OWN_NET, "network" },
 	{ ALWAYS, "ipc" },
 	{ ALWAYS, "uts" },
 	{ ALWAYS, "mount" },
@@ -92,6 +94,10 @@ static bool wanted(int when, const struct spec_default *d)
 		return d->rootless;
 	case CGROUP_NS:
 		return d->cgroup_namespace;
+	case OWN_NET:
+		return !d->host_network;
+	case HOST_NET:
+		return d->host_network;
 	default:
 		return true;
 	}

@@ -323,6 +323,27 @@ TEST(the_default_configuration_is_one)
 	}
 }
 
+TEST(by_default_the_network_is_its_own_unless_it_is_said)
+{
+	for (int i = 0; i < 4; i++) {
+		const struct spec_default d = { .rootless = i & 1,
+						.host_network = i & 2 };
+		autofree char *text = NULL;
+		struct spec s = { 0 };
+		struct err e = { 0 };
+
+		REQUIRE_OK(spec_default(&d, &text, &e), &e);
+		REQUIRE_OK(spec_parse(text, strlen(text), "x", &s, &e), &e);
+		(void)CHECK_INT(namespaces_of(&s, "network"), !(i & 2));
+		for (size_t m = 0; m < s.mounts.n; m++) {
+			if (str_eq(s.mounts.v[m].destination, "/sys"))
+				(void)CHECK_STR(s.mounts.v[m].type,
+						i & 2 ? "none" : "sysfs");
+		}
+		spec_done(&s);
+	}
+}
+
 static const struct tap_test tests[] = {
 	TAP(every_key_is_read_and_kept),
 	TAP(the_file_of_every_key_has_every_key),
@@ -336,6 +357,7 @@ static const struct tap_test tests[] = {
 	TAP(a_file_is_read_from_its_folder),
 	TAP(a_missing_file_is_named),
 	TAP(the_default_configuration_is_one),
+	TAP(by_default_the_network_is_its_own_unless_it_is_said),
 };
 
 int main(void)

@@ -33,6 +33,7 @@ static int spec_run(const struct cmd_call *call, struct err *e)
 	const char *name = o->file ? o->file : "config.json";
 	struct spec_default d = {
 		.rootless = o->rootless,
+		.host_network = o->rootless,
 		.uid = geteuid(),
 		.gid = getegid(),
 		/* As with the peers: elsewhere it hides what the container
