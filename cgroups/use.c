@@ -121,12 +121,28 @@ static int open_below(const struct cg *cg, struct cg *sub, const char *below,
 	return cg_v2_open(sub->path, &sub->fd, e);
 }
 
-/* None that names a controller of which we have no group. */
+static int check_below(const char *sub, struct err *e)
+{
+	autofree char *path = str_printf("/group/%s", sub);
+	autofree char *clean = path ? path_clean(path) : NULL;
+
+	if (!clean)
+		return err_nomem(e);
+	if (!path_below(clean, "/group"))
+		return err_set(e, -EINVAL,
+			       "cgroup '%s': not below the container's", sub);
+	return 0;
+}
+
+/* None that leads out of ours, or names a controller of which we have none. */
 static int check_subs(const struct cg *cg, char *const *subs, struct err *e)
 {
 	STRV_FOREACH(s, subs) {
 		const char *colon = strchr(*s, ':');
+		int r = check_below(colon ? colon + 1 : *s, e);
 
+		if (r < 0)
+			return r;
 		if (!colon)
 			continue;
 		if (cg->v1.n == 0)

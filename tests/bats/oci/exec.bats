@@ -98,9 +98,13 @@ exec_fails() # WORDS OPTION...
 	says_inside --cgroup "${word/below//below}" true
 	exec_fails nothere --cgroup "${word/below/nothere}" "$id" /bin/true
 	exec_fails controller --cgroup nonsense:below "$id" /bin/true
-	says_inside --cgroup "${word/below/../../..}" 'cat /proc/self/cgroup' \
+	says_inside --cgroup "${word/below/below/..}" 'cat /proc/self/cgroup' \
 		>"$bundle/mine"
 	grep -q "$id$" "$bundle/mine"
+	exec_fails "not below the container's" --cgroup "${word/below/..}" \
+		"$id" /bin/true
+	exec_fails "not below the container's" \
+		--cgroup "${word/below/below/../..}" "$id" /bin/true
 	rmdir "$dir/below"
 }
 
