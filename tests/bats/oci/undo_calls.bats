@@ -17,10 +17,17 @@ export BATS_TEST_TIMEOUT=400
 setup()
 {
 	need_root
-	need_program strace
+	need_program strace nsenter unshare
+	host_of_few_hierarchies
 	bundle
 	need_controller pids
 	edit '.linux.resources.pids.limit = 99'
+}
+
+teardown()
+{
+	remove_leftovers
+	[[ -z ${host-} ]] || kill "$host"
 }
 
 no_processes_left()
@@ -42,19 +49,28 @@ run_calls="mkdirat clone3 socketpair recvmsg sendmsg epoll_ctl epoll_wait
 	signalfd4 rmdir"
 
 # Of the hierarchies of cgroup v1 a few are enough: what goes on in the others
-# is the same once more, and there would be more calls than are tried.
-with_few_hierarchies() # COMMAND...
+# is the same once more, and there would be more calls than are tried. The
+# runtime's host is a mount namespace without them, which $host holds.
+host_of_few_hierarchies()
 {
 	unshare --mount --propagation private bash -c '
 		umount -l /sys/fs/cgroup/{blkio,cpu,cpuacct,devices,freezer,systemd} \
 			2>/dev/null
-		exec "$@"' - "$@"
+		: >"$1"
+		exec sleep 1000' - "$BATS_TEST_TMPDIR/host" \
+		</dev/null >/dev/null 2>&1 3>&- &
+	host=$!
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/host"
+}
+
+on_host() # COMMAND...
+{
+	nsenter --mount --target "$host" -- "$@"
 }
 
 moat_oci()
 {
-	with_few_hierarchies "$MOAT_BUILD/moat-oci" \
-		--root "$BATS_TEST_TMPDIR/oci" "$@"
+	on_host "$MOAT_BUILD/moat-oci" --root "$BATS_TEST_TMPDIR/oci" "$@"
 }
 
 # The nth call of a kind goes wrong, in the runtime or in the child it makes.
@@ -65,7 +81,7 @@ with_fault() # CALL FAULT N COMMAND...
 
 	shift 3
 	status=0
-	with_few_hierarchies timeout -k 5 100 \
+	on_host timeout -k 5 100 \
 		strace -D -f -qq -o "$bundle/trace" -e trace="$call" \
 		-e inject="$call:$fault:when=$n" "$MOAT_BUILD/moat-oci" \
 		--root "$BATS_TEST_TMPDIR/oci" "$@" \
@@ -88,7 +104,7 @@ not_traced()
 gone_after_delete() # WHAT
 {
 	moat_oci delete --force "$id" 3>&-
-	if ! nothing_left || grep -F " $bundle/" /proc/self/mountinfo ||
+	if ! nothing_left || grep -F " $bundle/" "/proc/$host/mountinfo" ||
 		! wait_for 10 no_processes_left; then
 		echo "left behind: $1" >&2
 		return 1
