@@ -43,6 +43,18 @@ static int open_group(struct env *v, const struct rt_context *ctx,
 	return env_cgroup(v, e);
 }
 
+/* 0: the group of what has ended is gone, as systemd has it, and nobody is in
+ * it; else 1 when it is opened. */
+static int open_remains(struct env *v, struct err *e)
+{
+	int r = env_cgroup(v, e);
+
+	if (r != -ENOENT || has_process(&v->state))
+		return r < 0 ? r : 1;
+	*e = (struct err){ 0 };
+	return 0;
+}
+
 /* --- signals --------------------------------------------------------------*/
 
 static int signal_init(const struct env *v, int sig, struct err *e)
@@ -111,10 +123,10 @@ int rt_kill(const struct rt_context *ctx, const struct rt_kill *k,
 	    has_process(&v.state))
 		return rt_vm_signal_all(ctx->root, k->id, k->signal, e);
 	if (all && v.state.cgroup.hierarchies.n > 0) {
-		r = env_cgroup(&v, e);
-		if (r < 0)
-			return r == -ENOENT ? env_not_running(&v.state, e) : r;
-		return cg_signal_all(v.cgroup, k->signal, e);
+		r = open_remains(&v, e);
+		if (r == 0 && !k->all)
+			return env_not_running(&v.state, e);
+		return r > 0 ? cg_signal_all(v.cgroup, k->signal, e) : r;
 	}
 	if (!has_process(&v.state))
 		return env_not_running(&v.state, e);
@@ -261,10 +273,10 @@ int rt_ps(const struct rt_context *ctx, const char *id, pid_t **ret,
 	if (v.state.cgroup.hierarchies.n == 0)
 		return err_set(e, -EOPNOTSUPP, "container '%s' has no cgroup",
 			       id);
-	r = env_cgroup(&v, e);
-	if (r < 0)
-		return r;
-	return cg_pids(v.cgroup, ret, ret_n, e);
+	*ret = NULL;
+	*ret_n = 0;
+	r = open_remains(&v, e);
+	return r > 0 ? cg_pids(v.cgroup, ret, ret_n, e) : r;
 }
 
 int rt_stat(const struct rt_context *ctx, const char *id, struct cg_stat *ret,

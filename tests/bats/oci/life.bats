@@ -300,6 +300,23 @@ passes_on()
 	says "unknown signal '00x'"
 }
 
+# systemd removes a scope whose processes have ended.
+@test "in a stopped container whose group is gone nobody is, and nobody is to kill" {
+	script 'sleep 1001'
+	start
+	moat_oci kill "$id" KILL
+	wait_for 10 is stopped
+	find /sys/fs/cgroup -depth -type d -path "*$id*" -exec rmdir {} +
+	run moat_oci ps "$id"
+	[[ $status -eq 0 && ${#lines[@]} -eq 1 && $output == *PID* ]]
+	moat_oci ps --format json "$id" | jq -e '. == []'
+	moat_oci kill --all "$id" 0
+	moat_oci kill --all "$id" KILL
+	moat_oci_fails kill "$id" KILL
+	says "container not running: '$id'"
+	moat_oci delete "$id"
+}
+
 @test "kill of what does not run names it" {
 	create
 	moat_oci kill "$id" KILL
