@@ -132,7 +132,8 @@ static int make_group(struct cg_v1 *v1, const struct cg_v1_mount *m,
 		r = fd = open_group(path, e);
 	if (r >= 0 && !made && !place->shared)
 		r = check_vacant(fd, path, e);
-	if (r >= 0 && !place->may_be_frozen)
+	if (r >= 0 && !place->may_be_frozen &&
+	    (m->controllers & CG_BIT(CG_CTL_FREEZER)))
 		r = check_thawed(fd, path, e);
 	if (r >= 0)
 		r = append(v1, m->controllers, m->names, path, steal_fd(&fd),

@@ -7,8 +7,8 @@
  * code is in v1*.c.
  *
  * A process that another one moves into a v1 group waits for an RCU grace
- * period (15 ms), and so does the move's undoing; one that moves itself does
- * not, which is why members join by cg_v1_join_self() wherever they can.
+ * period (15 ms). One that moves itself does not, which is why members join by
+ * cg_v1_join_self() wherever they can.
  */
 #include <sys/types.h>
 
