@@ -338,6 +338,16 @@ TEST(too_many_and_too_deep_are_refused)
 
 /* --- FAILED ---------------------------------------------------------------*/
 
+static void take_sentence(const char *text, int *got, struct err *why)
+{
+	struct wire_frame f;
+	struct err e = { 0 };
+
+	REQUIRE(text);
+	f = frame(WIRE_FAILED, text, strlen(text));
+	REQUIRE_OK(wire_failed_take(&f, got, why, &e), &e);
+}
+
 TEST(the_other_sides_error_is_an_error_here_whatever_it_says)
 {
 	static const struct {
@@ -357,13 +367,10 @@ TEST(the_other_sides_error_is_an_error_here_whatever_it_says)
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
 		autofree char *text = str_printf(
 			"{\"code\":%d,\"text\":\"no %%s%%n\"}", codes[i].code);
-		struct wire_frame f;
-		struct err why = { 0 }, e = { 0 };
+		struct err why = { 0 };
 		int got = 1;
 
-		REQUIRE(text);
-		f = frame(WIRE_FAILED, text, strlen(text));
-		REQUIRE_OK(wire_failed_take(&f, &got, &why, &e), &e);
+		take_sentence(text, &got, &why);
 		CHECK_INT(got, codes[i].want);
 		CHECK_INT(why.code, codes[i].want);
 		CHECK_STR(why.text, "no %s%n");
@@ -374,13 +381,10 @@ TEST(a_sentence_too_long_is_cut)
 {
 	autofree char *text =
 		repeated("{\"code\":-5,\"text\":\"", "word ", 1500, "\"}");
-	struct wire_frame f;
-	struct err why = { 0 }, e = { 0 };
+	struct err why = { 0 };
 	int got = 1;
 
-	REQUIRE(text);
-	f = frame(WIRE_FAILED, text, strlen(text));
-	REQUIRE_OK(wire_failed_take(&f, &got, &why, &e), &e);
+	take_sentence(text, &got, &why);
 	CHECK_INT(got, -EIO);
 	CHECK_HAS(why.text, "word word");
 	CHECK(strlen(why.text) < sizeof(why.text));

@@ -269,15 +269,23 @@ is_gone() # PID
 	! kill -0 "$1" 2>/dev/null
 }
 
-@test "a signal calls off a restore whose criu does not end" {
-	local pid status=0
+hangs='echo $$ >"${0%/*}/hung"; exec sleep 1000'
 
-	instead_of_criu 'echo $$ >"${0%/*}/hung"; exec sleep 1000'
+# By a criu that hangs, until it does. $pid is the runtime.
+begin_restore()
+{
 	"$MOAT_BUILD/moat-oci" --root "$BATS_TEST_TMPDIR/oci" restore \
 		--bundle "$bundle" --image-path "$BATS_TEST_TMPDIR/image" "$id" \
 		</dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
 	pid=$!
 	wait_for 20 test -s "$BATS_TEST_TMPDIR/bin/hung"
+}
+
+@test "a signal calls off a restore whose criu does not end" {
+	local pid status=0
+
+	instead_of_criu "$hangs"
+	begin_restore
 	kill -TERM "$pid"
 	wait "$pid" || status=$?
 	[[ $status -eq 143 ]]
@@ -289,12 +297,8 @@ is_gone() # PID
 @test "a restore that is killed can be deleted, with what its criu has made" {
 	local pid
 
-	instead_of_criu "$leaves_one"'; echo $$ >"${0%/*}/hung"; exec sleep 1000'
-	"$MOAT_BUILD/moat-oci" --root "$BATS_TEST_TMPDIR/oci" restore \
-		--bundle "$bundle" --image-path "$BATS_TEST_TMPDIR/image" "$id" \
-		</dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
-	pid=$!
-	wait_for 20 test -s "$BATS_TEST_TMPDIR/bin/hung"
+	instead_of_criu "$leaves_one; $hangs"
+	begin_restore
 	kill -KILL "$pid"
 	wait "$pid" || :
 	[[ $(state) == creating ]]
